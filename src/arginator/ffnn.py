@@ -1,0 +1,131 @@
+"""The feed-forward network: raw vectors in, one logit a class (or one for a binary task) out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from arginator.errors import ModelError
+from arginator.params import ModelParams
+from arginator.tasks import Signature
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+NORMALISATIONS: dict[str, type[nn.Module]] = {
+    "batch": nn.BatchNorm1d,
+    "layer": nn.LayerNorm,
+    "none": nn.Identity,
+}
+
+
+class Standardise(nn.Module):
+    """Subtract the training mean and divide by the training deviation, feature by feature."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("deviation", torch.ones(width))
+
+    def fit(self, vectors: Float[Tensor, "n d"]) -> None:
+        """Take mean and deviation from `vectors`; a constant feature is left unscaled."""
+        deviation, mean = torch.std_mean(vectors.float(), dim=0, correction=0)
+        self.mean.copy_(mean)
+        self.deviation.copy_(torch.where(deviation > 0, deviation, torch.ones(())))
+
+    def forward(self, vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Return the standardised vectors."""
+        return (vectors - self.mean) / self.deviation
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is needed to build a network again.
+
+    Attributes:
+        width: Numbers in a vector, d.
+        hidden: Neurons in each hidden layer.
+        outputs: 1 for a binary task, else k.
+        dropout: Share of neurons silenced in a training step.
+        activation: Key of `ACTIVATIONS`.
+        normalisation: Key of `NORMALISATIONS`.
+    """
+
+    width: int
+    hidden: tuple[int, ...]
+    outputs: int
+    dropout: float
+    activation: str
+    normalisation: str
+
+
+class FeedForward(nn.Sequential):
+    """Standardise, hidden blocks (linear, normalisation, activation, dropout), linear output.
+
+    Children are named `standardise`, `block_0` ... and `output`; a block's are named `linear`,
+    `normalisation`, `activation` and `dropout`.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.add_module("standardise", Standardise(shape.width))
+        width = shape.width
+        for index, neurons in enumerate(shape.hidden):
+            block = nn.Sequential()
+            block.add_module("linear", nn.Linear(width, neurons))
+            block.add_module("normalisation", NORMALISATIONS[shape.normalisation](neurons))
+            block.add_module("activation", ACTIVATIONS[shape.activation]())
+            block.add_module("dropout", nn.Dropout(shape.dropout))
+            self.add_module(f"block_{index}", block)
+            width = neurons
+        self.add_module("output", nn.Linear(width, shape.outputs))
+
+
+def build_network(params: ModelParams, width: int, outputs: int) -> FeedForward:
+    """Return a network with fresh weights; `width` is that of the vectors."""
+    hidden = (params.width,) * params.depth
+    return FeedForward(
+        Shape(width, hidden, outputs, params.dropout, params.activation, params.normalisation)
+    )
+
+
+def save_network(network: FeedForward, signature: Signature, folder: Path) -> None:
+    """Write `model.safetensors`, with shape and signature in its metadata, into `folder`."""
+    metadata = {"shape": json.dumps(network.shape.__dict__), "signature": signature.to_json()}
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata)
+
+
+def load_network(folder: Path) -> tuple[FeedForward, Signature]:
+    """Read what `save_network` wrote; the network is in evaluation mode.
+
+    Raises:
+        ModelError: The file is missing, damaged or holds another kind of model.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = folder / "model.safetensors"
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        shape = json.loads(metadata["shape"])
+        network = FeedForward(Shape(**shape | {"hidden": tuple(shape["hidden"])}))
+        network.load_state_dict(load_file(path))
+    except FileNotFoundError:
+        raise ModelError(path, "no such file", "run `dvc repro train_ffnn`") from None
+    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise ModelError(path, f"damaged or no network ({error})", "train it again") from None
+    return network.eval(), Signature.from_json(metadata.get("signature", ""), path)

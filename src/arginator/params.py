@@ -1,0 +1,225 @@
+"""The parameters of the pipeline: one frozen, validated type a section of params.yaml."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from arginator.errors import ParamsError
+
+Share = Annotated[float, Field(ge=0.02, le=0.94)]
+NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """A frozen section: unknown keys, missing keys and wrong types are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class DemoParams(Section):
+    """The simulated data set."""
+
+    proteins: int = Field(ge=500, le=100_000)
+    positive_fraction: float = Field(ge=0.02, le=0.5)
+    hard_negative_fraction: float = Field(ge=0, le=0.9)
+    families_per_class: int = Field(ge=6, le=200)
+    family_divergence: float = Field(ge=0.1, le=3)
+    member_divergence: float = Field(ge=0.01, le=1)
+
+
+class EmbedderParams(Section):
+    """What makes, or made, the vectors."""
+
+    name: NonEmpty
+    kmer_lengths: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=4)], ...], Strict(strict=False), Field(min_length=1)
+    ]
+    kmer_width: int = Field(ge=16, le=65_536)
+
+
+class FoldFractions(Section):
+    """Share of the proteins in each fold."""
+
+    train: Share
+    validation: Share
+    calibration: Share
+    test: Share
+
+    @model_validator(mode="after")
+    def _add_up(self) -> FoldFractions:
+        total = self.train + self.validation + self.calibration + self.test
+        if abs(total - 1) > 1e-6:
+            raise PydanticCustomError("sum", f"the four fractions add up to {total:g}, expected 1")
+        return self
+
+
+class SplitParams(Section):
+    """Which proteins a model may see and which judge it."""
+
+    method: Literal["cluster", "random", "given"]
+    max_similarity: float = Field(ge=0, le=1)
+    fractions: FoldFractions
+
+
+class BinaryTask(Section):
+    """Some labels against all others: one output, sigmoid."""
+
+    kind: Literal["binary"]
+    positive: Annotated[tuple[NonEmpty, ...], Strict(strict=False), Field(min_length=1)]
+    positive_name: NonEmpty
+    negative_name: NonEmpty
+
+
+class MulticlassTask(Section):
+    """Every label of the data set a class of its own: softmax."""
+
+    kind: Literal["multiclass"]
+
+
+TaskParams = Annotated[BinaryTask | MulticlassTask, Field(discriminator="kind")]
+
+
+class BaselineParams(Section):
+    """Simple methods to beat."""
+
+    inverse_regularisation: Annotated[
+        tuple[Annotated[float, Field(ge=1e-8, le=1e4)], ...],
+        Strict(strict=False),
+        Field(min_length=1),
+    ]
+    iterations: int = Field(ge=10, le=100_000)
+
+
+class ModelParams(Section):
+    """Shape of the feed-forward network."""
+
+    width: int = Field(ge=1, le=8_192)
+    depth: int = Field(ge=0, le=16)
+    dropout: float = Field(ge=0, le=0.95)
+    activation: Literal["relu", "gelu", "silu", "tanh"]
+    normalisation: Literal["batch", "layer", "none"]
+
+
+class TrainParams(Section):
+    """How the network learns."""
+
+    epochs: int = Field(ge=1, le=10_000)
+    patience: int = Field(ge=1, le=10_000)
+    monitor: Literal["val_loss", "val_mcc", "val_macro_f1"]
+    batch_size: int = Field(ge=1, le=1_000_000)
+    optimiser: Literal["adamw", "adam", "sgd"]
+    learning_rate: float = Field(ge=1e-8, le=10)
+    weight_decay: float = Field(ge=0, le=10)
+    schedule: Literal["constant", "cosine"]
+    imbalance: Literal["none", "class_weights", "balanced_sampling"]
+    device: Literal["cpu", "auto"]
+
+
+class CompressParams(Section):
+    """How the network is made small."""
+
+    prune_ratio: float = Field(ge=0, le=0.95)
+    finetune_epochs: int = Field(ge=0, le=10_000)
+    finetune_learning_rate: float = Field(ge=1e-8, le=10)
+    max_mcc_drop: float = Field(ge=0, le=1)
+
+
+class EvaluateParams(Section):
+    """What evaluation reports."""
+
+    curve_points: int = Field(ge=10, le=10_000)
+
+
+class TrackingParams(Section):
+    """Experiment tracking with Weights & Biases."""
+
+    wandb: Literal["disabled", "offline", "online"]
+    project: NonEmpty
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    seed: int = Field(ge=0, le=2**32 - 1)
+    source: NonEmpty
+    demo: DemoParams
+    embedder: EmbedderParams
+    split: SplitParams
+    tasks: Annotated[dict[NonEmpty, TaskParams], Field(min_length=1)]
+    baseline: BaselineParams
+    model: ModelParams
+    train: TrainParams
+    compress: CompressParams
+    evaluate: EvaluateParams
+    tracking: TrackingParams
+
+    def task(self, name: str) -> BinaryTask | MulticlassTask:
+        """Return the task called `name`.
+
+        Raises:
+            ParamsError: There is no such task.
+        """
+        if name not in self.tasks:
+            raise ParamsError(
+                "params.yaml", f"no task {name!r} under 'tasks' (there: {', '.join(self.tasks)})"
+            )
+        return self.tasks[name]
+
+
+def load_params(path: Path) -> Params:
+    """Read and check a params file (YAML 1.2, so that `1e-05` is a number).
+
+    Raises:
+        ParamsError: The file is missing or no YAML mapping, or a key is unknown, missing, of the
+            wrong type or out of range; the message covers the first fault and counts the rest.
+    """
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(path, "no such file", "run from the project's folder") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(path, f"not readable as YAML ({' '.join(str(error).split())})") from None
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        problem, remedy = _describe(faults[0])
+        raise ParamsError(path, problem + more, remedy) from None
+
+
+def _describe(fault: ErrorDetails) -> tuple[str, str]:
+    """Return what is wrong and what to do about one of pydantic's faults."""
+    location = _without_tag([str(part) for part in fault["loc"]])
+    name = ".".join(location)
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(location[-1], _known_keys(location[:-1]), n=1)
+        return f"unknown key {name!r}", f"did you mean {near[0]!r}?" if near else "remove it"
+    if fault["type"] == "missing":
+        return f"missing key {name!r}", "add it"
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    if not location:
+        return message, ""
+    return f"{name!r} is {fault['input']!r}, but {message.removeprefix('input ')}", ""
+
+
+def _without_tag(location: list[str]) -> list[str]:
+    """Drop the tag that pydantic puts after a task's name."""
+    return location[:2] + location[3:] if location[:1] == ["tasks"] else location
+
+
+def _known_keys(location: list[str]) -> list[str]:
+    """Return the keys allowed in the section at `location`."""
+    if location[:1] == ["tasks"]:
+        return [*BinaryTask.model_fields]
+    section: Any = Params
+    for part in location:
+        section = section.model_fields[part].annotation
+    return [*section.model_fields]

@@ -1,0 +1,143 @@
+"""The prepared data set: one Parquet file of labelled vectors that says where it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Bool
+
+from arginator.embeddings import Embeddings
+from arginator.errors import DataError
+from arginator.files import replacing
+
+METADATA_KEY = b"arginator"
+ROW_GROUP_ROWS = 8192
+ATTRIBUTES = ("label", "sequence", "category", "given_fold")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a data set came from; travels with vectors, models and figures.
+
+    Attributes:
+        source: Name of the source, its folder under data/raw.
+        title: What the data set is, in a few words.
+        simulated: True if no living thing ever made these proteins.
+        origin: Address or description of where the data came from.
+        licence: Licence of the data.
+        citation: What to cite.
+        embedder: Name of what made the vectors.
+        labels: Meaning of each label, in the order in which classes are shown.
+    """
+
+    source: str
+    title: str
+    simulated: bool
+    origin: str
+    licence: str
+    citation: str
+    embedder: str
+    labels: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A labelled data set of n proteins, sorted by id.
+
+    Attributes:
+        embeddings: Ids and vectors.
+        labels: n labels, each a key of `about.labels`.
+        sequences: n residue strings, or None where only the vector is known.
+        categories: n finer groups of proteins for reports ("penicillin-binding protein"), or None.
+        given_folds: n folds fixed by the data set, or None.
+        about: Where the data set came from.
+    """
+
+    embeddings: Embeddings
+    labels: tuple[str, ...]
+    sequences: tuple[str | None, ...]
+    categories: tuple[str | None, ...]
+    given_folds: tuple[str | None, ...]
+    about: Provenance
+
+    def select(self, mask: Bool[np.ndarray, " n"]) -> Prepared:
+        """Return the proteins where `mask` holds, in the same order."""
+        rows = np.flatnonzero(mask)
+
+        def pick(values: Sequence[str | None]) -> tuple[str | None, ...]:
+            return tuple(values[row] for row in rows)
+
+        return Prepared(
+            Embeddings(
+                tuple(self.embeddings.ids[row] for row in rows), self.embeddings.matrix[rows]
+            ),
+            tuple(self.labels[row] for row in rows),
+            pick(self.sequences),
+            pick(self.categories),
+            pick(self.given_folds),
+            self.about,
+        )
+
+
+def write_prepared(prepared: Prepared, path: Path) -> None:
+    """Write a prepared data set as Parquet: no dictionary on floats, page checksums, zstd."""
+    embeddings = prepared.embeddings
+    vectors = pa.FixedSizeListArray.from_arrays(
+        pa.array(np.ascontiguousarray(embeddings.matrix).reshape(-1)), embeddings.width
+    )
+    text = [prepared.labels, prepared.sequences, prepared.categories, prepared.given_folds]
+    table = pa.table(
+        [pa.array(embeddings.ids, pa.string())]
+        + [pa.array(column, pa.string()) for column in text]
+        + [vectors],
+        names=["id", *ATTRIBUTES, "embedding"],
+    )
+    about = json.dumps(asdict(prepared.about) | {"width": embeddings.width}, ensure_ascii=False)
+    with replacing(path) as temporary:
+        pq.write_table(
+            table.replace_schema_metadata({METADATA_KEY: about.encode("utf-8")}),
+            temporary,
+            row_group_size=ROW_GROUP_ROWS,
+            compression="zstd",
+            use_dictionary=["label", "category", "given_fold"],
+            use_byte_stream_split=["embedding.list.element"],
+            write_page_checksum=True,
+        )
+
+
+def read_prepared(path: Path) -> Prepared:
+    """Read what `write_prepared` wrote, with its checksums verified.
+
+    Raises:
+        DataError: The file is missing, damaged or not a prepared data set.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read()
+    except FileNotFoundError:
+        raise DataError(path, "no such file", "run `dvc repro prepare`") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(
+            path, f"damaged or incomplete ({error})", "run `dvc repro prepare`"
+        ) from None
+    metadata = (table.schema.metadata or {}).get(METADATA_KEY)
+    if metadata is None:
+        raise DataError(path, "is no prepared data set", "run `dvc repro prepare`")
+    about = json.loads(metadata)
+    width = about.pop("width")
+    flat = table["embedding"].combine_chunks().flatten()
+    columns = [tuple(table[name].to_pylist()) for name in ATTRIBUTES]
+    return Prepared(
+        Embeddings(tuple(table["id"].to_pylist()), flat.to_numpy().reshape(-1, width)),
+        columns[0],
+        columns[1],
+        columns[2],
+        columns[3],
+        Provenance(**about),
+    )
