@@ -109,7 +109,7 @@ def _die_with_parent() -> None:
 
 
 def _fix_threads() -> None:
-    """Give every loaded matrix library the same number of threads, whatever the environment says."""
+    """Give every loaded matrix library its threads, whatever the environment says."""
     threadpool_limits(THREADS)
     torch = sys.modules.get("torch")
     if torch is not None:

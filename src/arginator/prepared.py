@@ -68,15 +68,14 @@ class Prepared:
 
     def select(self, mask: Bool[np.ndarray, " n"]) -> Prepared:
         """Return the proteins where `mask` holds, in the same order."""
-        rows = np.flatnonzero(mask)
+        rows = np.flatnonzero(mask).tolist()
 
         def pick(values: Sequence[str | None]) -> tuple[str | None, ...]:
             return tuple(values[row] for row in rows)
 
+        ids = tuple(self.embeddings.ids[row] for row in rows)
         return Prepared(
-            Embeddings(
-                tuple(self.embeddings.ids[row] for row in rows), self.embeddings.matrix[rows]
-            ),
+            Embeddings(ids, self.embeddings.matrix[rows]),
             tuple(self.labels[row] for row in rows),
             pick(self.sequences),
             pick(self.categories),

@@ -137,4 +137,4 @@ def class_probability(
     if logit.shape[1] == 1:
         logit = np.hstack([np.zeros_like(logit), logit])
     scaled = np.exp(logit - logit.max(axis=1, keepdims=True))
-    return scaled / scaled.sum(axis=1, keepdims=True)
+    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
