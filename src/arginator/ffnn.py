@@ -15,6 +15,7 @@ from arginator.errors import ModelError
 from arginator.params import ModelParams
 from arginator.tasks import Signature
 
+METADATA_KEY = "arginator"
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": nn.GELU,
@@ -78,6 +79,8 @@ class FeedForward(nn.Sequential):
     `normalisation`, `activation` and `dropout`.
     """
 
+    standardise: Standardise
+
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
@@ -103,8 +106,12 @@ def build_network(params: ModelParams, width: int, outputs: int) -> FeedForward:
 
 
 def save_network(network: FeedForward, signature: Signature, folder: Path) -> None:
-    """Write `model.safetensors`, with shape and signature in its metadata, into `folder`."""
-    metadata = {"shape": json.dumps(network.shape.__dict__), "signature": signature.to_json()}
+    """Write `model.safetensors`, with shape and signature in its metadata, into `folder`.
+
+    The metadata has one key: safetensors writes several in an order that changes from run to run.
+    """
+    facts = {"shape": network.shape.__dict__, "signature": signature.to_json()}
+    metadata = {METADATA_KEY: json.dumps(facts, ensure_ascii=False)}
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata)
 
@@ -121,11 +128,14 @@ def load_network(folder: Path) -> tuple[FeedForward, Signature]:
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-        shape = json.loads(metadata["shape"])
+        facts = json.loads(metadata[METADATA_KEY])
+        shape = facts["shape"]
         network = FeedForward(Shape(**shape | {"hidden": tuple(shape["hidden"])}))
         network.load_state_dict(load_file(path))
+        signature = Signature.from_json(facts["signature"], path)
     except FileNotFoundError:
         raise ModelError(path, "no such file", "run `dvc repro train_ffnn`") from None
     except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
-        raise ModelError(path, f"damaged or no network ({error})", "train it again") from None
-    return network.eval(), Signature.from_json(metadata.get("signature", ""), path)
+        reason = " ".join(str(error).split())
+        raise ModelError(path, f"damaged or no network ({reason})", "train it again") from None
+    return network.eval(), signature
