@@ -1,0 +1,229 @@
+"""Splits: which proteins a model may see, which judge it, and how far the two are apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Float32, Int
+
+from arginator.dealing import deal_groups, missing_classes
+from arginator.errors import DataError
+from arginator.files import replacing
+from arginator.folds import FOLDS, Folds
+from arginator.params import SplitParams
+from arginator.prepared import Prepared
+from arginator.similarity import centre_and_scale, cluster_by_similarity, nearest
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("cluster", pa.int32()),
+        ("fold", pa.string()),
+        ("similarity_to_train", pa.float32()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Folds and the audit of them.
+
+    Attributes:
+        folds: Fold, cluster and similarity to training of each protein.
+        audit: Counts and similarities for metrics/split.json; numbers have four decimals.
+    """
+
+    folds: Folds
+    audit: dict[str, Any]
+
+
+def split(prepared: Prepared, params: SplitParams, seed: int) -> Split:
+    """Divide the proteins into folds and measure how near each held-out one is to training.
+
+    Method "cluster" keeps similar proteins together; "random" deals out single proteins, stratified
+    by class, and is not for claims; "given" takes the data set's own folds. Every class is in
+    every fold, whatever the method.
+
+    Raises:
+        DataError: A class cannot be in every fold, a given fold is missing or unknown, or, unless
+            the method is "random", a held-out protein is more similar to a training protein than
+            `params.max_similarity`.
+    """
+    unit = centre_and_scale(prepared.embeddings.matrix)
+    cluster = cluster_by_similarity(unit, params.max_similarity)
+    if params.method == "given":
+        fold = _given_folds(prepared)
+    else:
+        fold = _make_folds(prepared, cluster, params, seed)
+    train, held_out = np.flatnonzero(fold == 0), np.flatnonzero(fold != 0)
+    nearest_row, similarity = nearest(unit[held_out], unit[train])
+    if params.method != "random":
+        _refuse_similar(prepared, params, held_out, train[nearest_row], similarity)
+    similarity_to_train = np.full(len(fold), np.nan, dtype=np.float32)
+    similarity_to_train[held_out] = similarity
+    folds = Folds(
+        prepared.embeddings.ids,
+        cluster.astype(np.int32),
+        tuple(FOLDS[index] for index in fold),
+        similarity_to_train,
+    )
+    return Split(folds, _audit(prepared, params, folds))
+
+
+def write_splits(split: Split, path: Path) -> None:
+    """Write the folds as Parquet: id, cluster, fold, similarity_to_train (null for training)."""
+    folds = split.folds
+    columns = [folds.ids, folds.cluster, folds.fold]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMA, strict=False)]
+    arrays.append(pa.array(folds.similarity_to_train, from_pandas=True))
+    with replacing(path) as temporary:
+        pq.write_table(
+            pa.table(arrays, schema=SCHEMA),
+            temporary,
+            compression="zstd",
+            use_dictionary=["fold"],
+            write_page_checksum=True,
+        )
+
+
+def read_splits(path: Path) -> Folds:
+    """Read what `write_splits` wrote, with its checksums verified.
+
+    Raises:
+        DataError: The file is missing, damaged or holds no folds.
+    """
+    remedy = "run `dvc repro split`"
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read()
+    except FileNotFoundError:
+        raise DataError(path, "no such file", remedy) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(path, f"damaged or incomplete ({error})", remedy) from None
+    if table.schema != SCHEMA:
+        raise DataError(path, f"holds no folds, expected columns {', '.join(SCHEMA.names)}", remedy)
+    return Folds(
+        tuple(table["id"].to_pylist()),
+        table["cluster"].to_numpy(),
+        tuple(table["fold"].to_pylist()),
+        table["similarity_to_train"].to_numpy(),
+    )
+
+
+def _make_folds(
+    prepared: Prepared, cluster: Int[np.ndarray, " n"], params: SplitParams, seed: int
+) -> Int[np.ndarray, " n"]:
+    """Deal out whole clusters, or single proteins if the method is "random"."""
+    by_cluster = params.method == "cluster"
+    label = _encode_labels(prepared)
+    group = cluster if by_cluster else np.arange(len(cluster))
+    unit = "clusters of similar proteins" if by_cluster else "proteins"
+    remedy = "add proteins of that class or leave it out"
+    if by_cluster:
+        remedy = f"raise split.max_similarity ({params.max_similarity:g}), {remedy}"
+    for index, name in enumerate(prepared.about.labels):
+        groups = len(np.unique(group[label == index]))
+        if groups < len(FOLDS):
+            problem = f"class {name!r} has {groups} {unit}, expected at least {len(FOLDS)}"
+            raise DataError(_where(prepared), f"{problem}, one for each fold", remedy)
+    fractions = np.array([getattr(params.fractions, fold) for fold in FOLDS])
+    fold = deal_groups(group, label, fractions, seed)
+    _refuse_missing(prepared, fold, label, remedy)
+    return fold
+
+
+def _given_folds(prepared: Prepared) -> Int[np.ndarray, " n"]:
+    """Return the data set's own folds."""
+    wrong = [row for row, fold in enumerate(prepared.given_folds) if fold not in FOLDS]
+    if wrong:
+        first = wrong[0]
+        raise DataError(
+            _where(prepared),
+            f"{len(wrong):,} of {len(prepared.given_folds):,} proteins have no known fold (first: "
+            f"{prepared.embeddings.ids[first]!r} with {prepared.given_folds[first]!r}), expected "
+            f"{', '.join(FOLDS)}",
+            "complete the column 'fold' of labels.tsv or set split.method to cluster",
+        )
+    fold = np.array([FOLDS.index(str(name)) for name in prepared.given_folds])
+    _refuse_missing(prepared, fold, _encode_labels(prepared), "put one there")
+    return fold
+
+
+def _encode_labels(prepared: Prepared) -> Int[np.ndarray, " n"]:
+    """Return the index of each protein's label among the data set's labels."""
+    index_of = {name: index for index, name in enumerate(prepared.about.labels)}
+    return np.array([index_of[label] for label in prepared.labels], dtype=np.int64)
+
+
+def _refuse_missing(
+    prepared: Prepared, fold: Int[np.ndarray, " n"], label: Int[np.ndarray, " n"], remedy: str
+) -> None:
+    """Raise a DataError if a class has no protein in a fold."""
+    missing = missing_classes(fold, label, len(FOLDS))
+    if missing.any():
+        index, label_index = np.argwhere(missing)[0]
+        name = list(prepared.about.labels)[label_index]
+        problem = f"class {name!r} has no protein in fold {FOLDS[index]!r}, expected at least one"
+        raise DataError(_where(prepared), problem, remedy)
+
+
+def _refuse_similar(
+    prepared: Prepared,
+    params: SplitParams,
+    held_out: Int[np.ndarray, " h"],
+    neighbour: Int[np.ndarray, " h"],
+    similarity: Float32[np.ndarray, " h"],
+) -> None:
+    """Raise a DataError if a held-out protein is too similar to its nearest training protein."""
+    above = int((similarity > np.float32(params.max_similarity)).sum())
+    if above == 0:
+        return
+    ids, worst = prepared.embeddings.ids, int(similarity.argmax())
+    raise DataError(
+        _where(prepared),
+        f"{above:,} of {len(held_out):,} held-out proteins are more similar than "
+        f"{params.max_similarity:g} to a training protein (worst: {ids[held_out[worst]]!r} and "
+        f"{ids[neighbour[worst]]!r}, {similarity[worst]:.4f})",
+        "put them into one fold, raise split.max_similarity or set split.method to cluster",
+    )
+
+
+def _audit(prepared: Prepared, params: SplitParams, folds: Folds) -> dict[str, Any]:
+    """Describe the folds and how near each held-out one is to training."""
+    about, labels = prepared.about, np.array(prepared.labels)
+    masks = {fold: folds.fold_mask(fold) for fold in FOLDS}
+    similarity = folds.similarity_to_train
+    return {
+        "source": f"{about.source} (simulated)" if about.simulated else about.source,
+        "method": params.method,
+        "claims": params.method != "random",
+        "max_similarity": params.max_similarity,
+        "clusters": int(folds.cluster.max()) + 1,
+        "largest_cluster": int(np.bincount(folds.cluster).max()),
+        "folds": {
+            fold: {"proteins": int(mask.sum())}
+            | {label: int((labels[mask] == label).sum()) for label in about.labels}
+            for fold, mask in masks.items()
+        },
+        "similarity_to_train": {
+            fold: _summarise(similarity[mask]) for fold, mask in masks.items() if fold != FOLDS[0]
+        },
+        "above_limit": int((similarity > np.float32(params.max_similarity)).sum()),
+    }
+
+
+def _summarise(similarity: Float32[np.ndarray, " n"]) -> dict[str, float]:
+    """Return the median, 95th percentile and maximum, to four decimals."""
+    exact = similarity.astype(np.float64)
+    quantiles = {"median": 0.5, "p95": 0.95, "max": 1.0}
+    return {name: round(float(np.quantile(exact, q)), 4) for name, q in quantiles.items()}
+
+
+def _where(prepared: Prepared) -> str:
+    """Name the data set for a message."""
+    return f"data set {prepared.about.source!r}"
