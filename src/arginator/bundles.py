@@ -1,0 +1,146 @@
+"""Bundles: a folder with a model, its card and a manifest that vouches for both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from arginator.classifiers import OnnxClassifier
+from arginator.errors import ModelError
+from arginator.files import replacing_folder, write_json, write_text
+from arginator.tasks import Signature
+
+FORMAT_VERSION = 1
+MODEL, CARD, MANIFEST = "model.onnx", "MODEL_CARD.md", "manifest.json"
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+REMEDY = "run `dvc repro card` or fetch the bundle again"
+
+
+class _Checked(BaseModel):
+    """A frozen part of the manifest: unknown keys, missing keys and wrong types are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class FileFacts(_Checked):
+    """What a file must be to be the one that was written."""
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+
+
+class Manifest(_Checked):
+    """What a bundle says about itself.
+
+    Attributes:
+        format_version: Layout of the bundle.
+        task: Name of the task.
+        signature: The model's signature.
+        files: Checksum and size of every other file, by name.
+        facts: What is known of the data, the parameters and the code behind the model.
+    """
+
+    format_version: int
+    task: str
+    signature: Signature
+    files: dict[str, FileFacts]
+    facts: dict[str, Any]
+
+
+def write_bundle(folder: Path, onnx_path: Path, card_text: str, facts: Mapping[str, Any]) -> None:
+    """Write the model, its card and the manifest into `folder`, in place of what was there.
+
+    Args:
+        folder: Becomes the bundle, whole or not at all.
+        onnx_path: The model; its own signature goes into the manifest.
+        card_text: The model card, Markdown.
+        facts: Data, params and code behind the model, for the manifest; finite JSON.
+
+    Raises:
+        ModelError: `onnx_path` is missing, damaged or carries no signature.
+    """
+    signature = OnnxClassifier(onnx_path).signature
+    with replacing_folder(folder) as temporary:
+        shutil.copyfile(onnx_path, temporary / MODEL)
+        write_text(card_text, temporary / CARD)
+        manifest = {
+            "format_version": FORMAT_VERSION,
+            "task": signature.task,
+            "signature": asdict(signature),
+            "files": {name: _describe(temporary / name) for name in (MODEL, CARD)},
+            "facts": dict(facts),
+        }
+        write_json(manifest, temporary / MANIFEST)
+
+
+def verify_bundle(folder: Path) -> Manifest:
+    """Check every file of a bundle against its manifest, and the model against its signature.
+
+    Raises:
+        ModelError: The manifest is missing, damaged or of another format; a file is missing, has
+            another size or checksum, or lies outside the folder; or the model is another one than
+            the manifest says.
+    """
+    manifest = _read_manifest(folder / MANIFEST)
+    for name in {MODEL: None, CARD: None} | dict.fromkeys(manifest.files):
+        _verify_file(folder, name, manifest.files.get(name))
+    signature = OnnxClassifier(folder / MODEL).signature
+    if signature != manifest.signature or signature.task != manifest.task:
+        raise ModelError(folder / MANIFEST, f"describes another model than {MODEL} holds", REMEDY)
+    return manifest
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    """Return checksum and size of a file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": digest, "bytes": path.stat().st_size}
+
+
+def _read_manifest(path: Path) -> Manifest:
+    """Read and check a manifest."""
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        raise ModelError(path, "no such file" if missing else str(error.strerror), REMEDY) from None
+    except (ValueError, RecursionError):
+        raise ModelError(path, "damaged, or no JSON", REMEDY) from None
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if version != FORMAT_VERSION:
+        problem = f"has format version {version!r}, expected {FORMAT_VERSION}"
+        raise ModelError(path, problem, "use the release of arginator that wrote it")
+    try:
+        signature = Signature.from_json(json.dumps(content.get("signature")), path)
+        return Manifest.model_validate(content | {"signature": signature})
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = ".".join(str(part) for part in fault["loc"])
+        raise ModelError(path, f"damaged ({name}: {fault['msg'].lower()})", REMEDY) from None
+
+
+def _verify_file(folder: Path, name: str, expected: FileFacts | None) -> None:
+    """Refuse a file that is not the one that was written."""
+    if expected is None:
+        raise ModelError(folder / MANIFEST, f"does not list {name!r}", REMEDY)
+    path = folder / name
+    if not PLAIN_NAME.fullmatch(name) or path.resolve().parent != folder.resolve():
+        problem = f"lists {name[:100]!r}, which is no file of its own folder"
+        raise ModelError(folder / MANIFEST, problem, REMEDY)
+    if not path.is_file():
+        raise ModelError(path, "no such file, though the manifest lists it", REMEDY)
+    found = FileFacts(**_describe(path))
+    if found.bytes != expected.bytes:
+        problem = f"has {found.bytes:,} bytes, expected {expected.bytes:,}"
+        raise ModelError(path, f"{problem} as the manifest says", REMEDY)
+    if found.sha256 != expected.sha256:
+        problem = f"checksum failed, sha256 {found.sha256[:12]}…, expected {expected.sha256[:12]}…"
+        raise ModelError(path, problem, REMEDY)

@@ -1,0 +1,89 @@
+"""Model cards: what a model is, what it may be used for and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from arginator.errors import ModelError
+from arginator.prepared import Provenance
+from arginator.tasks import Signature
+
+TEMPLATE = "model_card.md.jinja"
+MODELS = ("majority", "nearest_neighbour", "logistic_regression", "network", "pruned", "quantized")
+BASELINES = MODELS[:3]
+
+
+def render_card(
+    signature: Signature,
+    about: Provenance,
+    *,
+    test: Mapping[str, Any],
+    choice: Mapping[str, Any],
+    prepare: Mapping[str, Any],
+    split: Mapping[str, Any],
+) -> str:
+    """Return the model card of the shipped model, as Markdown.
+
+    Args:
+        signature: The shipped model's signature.
+        about: Where its data came from.
+        test: The task's test.json.
+        choice: The task's choice.json.
+        prepare: metrics/prepare.json.
+        split: metrics/split.json.
+
+    Raises:
+        ModelError: The results are of other classes or other data than the model.
+    """
+    shipped = test[choice["model"]]
+    _check_match(signature, about, shipped)
+    environment = Environment(
+        loader=PackageLoader("arginator"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters |= {
+        "number": "{:,}".format,
+        "score": "{:.3f}".format,
+        "similarity": "{:.4f}".format,
+        "text": _text,
+    }
+    return environment.get_template(TEMPLATE).render(
+        signature=signature,
+        about=about,
+        test=test,
+        choice=choice,
+        prepare=prepare,
+        split=split,
+        shipped=shipped,
+        models=[name for name in MODELS if name in test],
+        best_baseline=max(BASELINES, key=lambda name: float(test[name]["mcc"])),
+        weakest=min(shipped["per_class"], key=lambda name: shipped["per_class"][name]["recall"]),
+    )
+
+
+def _check_match(signature: Signature, about: Provenance, shipped: Mapping[str, Any]) -> None:
+    """Refuse results of another data set or of other classes than the model's."""
+    if about.source != signature.source:
+        problem = f"the model is of data {signature.source!r}, the results of {about.source!r}"
+    elif tuple(shipped["per_class"]) != signature.classes:
+        measured, known = ", ".join(shipped["per_class"]), ", ".join(signature.classes)
+        problem = f"the model tells apart {known}, the results {measured}"
+    else:
+        return
+    raise ModelError(f"model card of {signature.task!r}", problem, "run `dvc repro`")
+
+
+def _text(value: str) -> str:
+    r"""Return text from outside on one line, unable to break a table or open a tag.
+
+    >>> _text("a|b\n<c>")
+    'a\\|b \\<c>'
+    """
+    return " ".join(value.split()).replace("|", r"\|").replace("<", r"\<")

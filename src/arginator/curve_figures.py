@@ -1,0 +1,112 @@
+"""ROC and precision-recall curves of a task's models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from arginator.canvas import (
+    BASELINES,
+    DASHED,
+    GREY,
+    INK,
+    MODEL_COLOURS,
+    class_colours,
+    describe_test,
+    house_style,
+    name_model,
+    new_figure,
+)
+
+CURVE_MODELS = ("nearest_neighbour", "logistic_regression", "network")
+LEGEND_COLUMNS = 3
+
+
+@house_style()
+def draw_roc(curves: pd.DataFrame, metrics: Mapping[str, Any], task: str) -> Figure:
+    """Draw the share of each class found against the share of others called by mistake.
+
+    The scale of mistakes is logarithmic, as few of them are bearable among many proteins; a rate
+    of zero stands at the left edge.
+
+    Args:
+        curves: Columns model, class, false_positive_rate, true_positive_rate.
+        metrics: The task's test.json.
+        task: Name of the task.
+    """
+    figure = new_figure(4.3, "ROC curve", metrics, describe_test(metrics, task))
+    axes = figure.subplots()
+    rate = curves["false_positive_rate"]
+    low = 10 ** min(-1, np.floor(np.log10(rate[rate > 0].min())))
+    diagonal = np.geomspace(low, 1)
+    (chance,) = axes.plot(diagonal, diagonal, color=GREY, lw=1, ls=DASHED, label="chance")
+    visible = curves.assign(false_positive_rate=rate.clip(lower=low))
+    lines = _draw_curves(axes, visible, metrics, ("false_positive_rate", "true_positive_rate"))
+    axes.set(xlabel="others called by mistake (false positive rate, log scale)")
+    axes.set(ylabel="found (recall)", xscale="log", xlim=(low, 1), ylim=(0, 1.02))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{100 * rate:g}%"))
+    lines.append(chance)
+    figure.legend(handles=lines, loc="outside lower center", ncols=LEGEND_COLUMNS)
+    return figure
+
+
+@house_style()
+def draw_precision_recall(curves: pd.DataFrame, metrics: Mapping[str, Any], task: str) -> Figure:
+    """Draw how many calls are right against the share of each class found.
+
+    Args:
+        curves: Columns model, class, recall, precision.
+        metrics: The task's test.json.
+        task: Name of the task.
+    """
+    figure = new_figure(4.3, "Precision and recall", metrics, describe_test(metrics, task))
+    axes = figure.subplots()
+    lines = _draw_curves(axes, curves, metrics, ("recall", "precision"))
+    axes.set(xlabel="found (recall)", ylabel="calls that are right (precision)")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    figure.legend(handles=lines, loc="outside lower center", ncols=LEGEND_COLUMNS)
+    return figure
+
+
+def _draw_curves(
+    axes: Axes, curves: pd.DataFrame, metrics: Mapping[str, Any], columns: tuple[str, str]
+) -> list[Line2D]:
+    """Draw the curves of one class by model, of several by class; return the legend's lines."""
+    classes = list(dict.fromkeys(curves["class"]))
+    lines: list[Line2D] = []
+    if len(classes) == 1:
+        for model in CURVE_MODELS:
+            chosen = curves[curves["model"] == model]
+            lines.append(_draw_curve(axes, chosen, columns, MODEL_COLOURS[model], 2))
+            lines[-1].set_label(name_model(model))
+        return lines[::-1]
+    best = max(BASELINES, key=lambda model: float(metrics[model]["auprc"]))
+    for (model, thickness), (name, colour) in product(
+        {best: 1, "network": 2}.items(), class_colours(classes).items()
+    ):
+        chosen = curves[(curves["model"] == model) & (curves["class"] == name)]
+        _draw_curve(axes, chosen, columns, colour, thickness)
+        lines += [Line2D([], [], color=colour, label=name)] if model == "network" else []
+    by_model = [Line2D([], [], color=INK, lw=2, label="network")]
+    return [*lines, *by_model, Line2D([], [], color=INK, lw=1, label=name_model(best))]
+
+
+def _draw_curve(
+    axes: Axes, curve: pd.DataFrame, columns: tuple[str, str], colour: str, thickness: float
+) -> Line2D:
+    """Draw one curve; that of a model that only says yes or no is a dot, as it has one choice."""
+    x, y = (curve[column].to_numpy() for column in columns)
+    if len(x) == 3:
+        size = 2 + 3 * thickness
+        return axes.plot(x[1], y[1], "o", color=colour, markersize=size, clip_on=False)[0]
+    order = slice(None) if columns[0] != "recall" or x[0] >= x[-1] else slice(None, None, -1)
+    style = "steps-post" if columns[0] == "recall" else "default"
+    return axes.plot(x[order], y[order], color=colour, lw=thickness, drawstyle=style)[0]

@@ -1,0 +1,67 @@
+"""All figures of a task and of a data set, by the name of their file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from arginator.canvas import write_figure
+from arginator.curve_figures import draw_precision_recall, draw_roc
+from arginator.data_figures import draw_folds, draw_similarity
+from arginator.model_figures import draw_confusion, draw_models, draw_training
+
+
+@dataclass(frozen=True)
+class TaskResults:
+    """What the figures of a task are drawn from.
+
+    Attributes:
+        task: Name of the task.
+        metrics: Its test.json.
+        roc: Columns model, class, false_positive_rate, true_positive_rate.
+        precision_recall: Columns model, class, recall, precision.
+        predictions: Columns id, actual, predicted, confidence: the shipped model on the test fold.
+        history: One row an epoch: epoch, train_loss, val_loss, val_mcc, val_macro_f1.
+        monitor: The column of `history` that picks the epoch.
+    """
+
+    task: str
+    metrics: Mapping[str, Any]
+    roc: pd.DataFrame
+    precision_recall: pd.DataFrame
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+    monitor: str
+
+
+def draw_task(results: TaskResults) -> dict[str, Figure]:
+    """Return the figures of one task: curves, confusion, training and the models' scores."""
+    metrics, task = results.metrics, results.task
+    return {
+        "roc": draw_roc(results.roc, metrics, task),
+        "precision_recall": draw_precision_recall(results.precision_recall, metrics, task),
+        "confusion": draw_confusion(results.predictions, metrics, task),
+        "training": draw_training(results.history, metrics, task, results.monitor),
+        "models": draw_models(metrics, task),
+    }
+
+
+def draw_data(split: Mapping[str, Any], splits: pd.DataFrame) -> dict[str, Figure]:
+    """Return the figures of a data set: its folds, and their similarity to training.
+
+    Args:
+        split: metrics/split.json.
+        splits: Columns id, cluster, fold, similarity_to_train (missing for training proteins).
+    """
+    return {"folds": draw_folds(split), "similarity": draw_similarity(splits, split)}
+
+
+def write_figures(figures: Mapping[str, Figure], folder: Path) -> None:
+    """Write each figure into `folder` as SVG under its name."""
+    for name, figure in figures.items():
+        write_figure(figure, folder / f"{name}.svg")
