@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-ATTEMPTS = 10  # orders tried until every class is in every fold
+ATTEMPTS = 10  # random orders tried where large groups leave the counts off target
+NEAR = 0.01  # of a class: a count this near to its target is not worth another attempt
 SMALLEST_GAIN = 1e-9
 
 
@@ -24,7 +25,8 @@ def deal_groups(
     Groups are dealt out from the largest share of a class to the smallest, each to the fold that
     comes nearest to its target; then single groups move as long as that puts a class into a fold
     without it or brings the counts nearer. Nearness is the chi-square distance of the counts of
-    each class in each fold from their targets. The seed decides between equals.
+    each class in each fold from their targets. Where large groups leave the counts off target,
+    random orders are tried too and the nearest result is kept. The seed decides between equals.
 
     Args:
         group: Group of each protein, 0 to m - 1, none empty.
@@ -41,12 +43,11 @@ def deal_groups(
     counts = np.bincount(group * classes + label, minlength=(int(group.max()) + 1) * classes)
     counts = counts.reshape(-1, classes)
     target = fractions[:, None] * counts.sum(axis=0)
-    share = (counts / counts.sum(axis=0)).max(axis=1)
     order = rng.permutation(len(counts))
-    order = order[np.argsort(-share[order], kind="stable")]
+    order = order[np.argsort(-_largest_share(counts)[order], kind="stable")]
     best = _move(counts, target, _deal(counts, target, order))
     for _ in range(ATTEMPTS):
-        if not missing_classes(best[group], label, len(fractions)).any():
+        if _is_near(_fill(counts, best, len(target)), target):
             break
         order = rng.permutation(len(counts))
         best = _better(counts, target, best, _move(counts, target, _deal(counts, target, order)))
@@ -60,6 +61,17 @@ def missing_classes(
     classes = int(label.max()) + 1
     counts = np.bincount(fold * classes + label, minlength=folds * classes)
     return np.asarray(counts.reshape(folds, classes) == 0)
+
+
+def _largest_share(counts: Int[np.ndarray, "m k"]) -> Float[np.ndarray, " m"]:
+    """Return for each group the largest share that it holds of any class."""
+    return np.asarray((counts / counts.sum(axis=0)).max(axis=1))
+
+
+def _is_near(filled: Int[np.ndarray, "f k"], target: Float[np.ndarray, "f k"]) -> bool:
+    """Tell whether no class is missing and each count is within 1 % of its class, or 1."""
+    allowed = np.maximum(NEAR * target.sum(axis=0), 1)
+    return bool((filled > 0).all() and (np.abs(filled - target) <= allowed).all())
 
 
 def _deal(

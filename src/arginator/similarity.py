@@ -27,9 +27,9 @@ def centre_and_scale(matrix: Float[np.ndarray, "n d"]) -> Float32[np.ndarray, "n
     similar to nothing.
 
     >>> centre_and_scale(np.array([[4.0, 1.0], [2.0, 1.0], [0.0, 0.0], [2.0, 2.0]]))[:3]
-    array([[ 1.,  0.],
-           [ 0.,  0.],
-           [ 0.,  0.]], dtype=float32)
+    array([[1., 0.],
+           [0., 0.],
+           [0., 0.]], dtype=float32)
     """
     unit = matrix.astype(np.float32)
     if len(unit) == 0:

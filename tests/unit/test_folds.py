@@ -1,0 +1,50 @@
+"""Folds select proteins, and only those they were made for."""
+
+import numpy as np
+import pytest
+
+from arginator.embeddings import Embeddings
+from arginator.errors import DataError
+from arginator.folds import Folds
+from arginator.prepared import Prepared, Provenance
+
+FOLDS = Folds(
+    ("p1", "p2", "p3"),
+    np.array([0, 1, 1], dtype=np.int32),
+    ("test", "train", "train"),
+    np.array([0.25, np.nan, np.nan], dtype=np.float32),
+)
+
+
+def make_prepared(ids):
+    """Return a data set of these ids."""
+    none = (None,) * len(ids)
+    about = Provenance("own", "Toy", False, "", "", "", "kmer", {"A": "Class A"})
+    embeddings = Embeddings(ids, np.eye(len(ids), dtype=np.float32))
+    return Prepared(embeddings, ("A",) * len(ids), none, none, none, about)
+
+
+def test_a_mask_marks_the_proteins_of_a_fold():
+    assert FOLDS.fold_mask("train").tolist() == [False, True, True]
+    assert FOLDS.fold_mask("validation").tolist() == [False, False, False]
+
+
+def test_an_unknown_fold_is_an_error():
+    message = r"^no fold 'tset' \(there: train, validation, calibration, test\)$"
+    with pytest.raises(ValueError, match=message):
+        FOLDS.fold_mask("tset")
+
+
+def test_the_proteins_of_a_fold_are_selected_in_order():
+    selected = FOLDS.select(make_prepared(("p1", "p2", "p3")), "train")
+    assert selected.embeddings.ids == ("p2", "p3")
+
+
+@pytest.mark.parametrize("ids", [("p1", "p2"), ("p1", "p3", "p2")])
+def test_folds_of_other_proteins_are_refused(ids):
+    with pytest.raises(DataError) as caught:
+        FOLDS.select(make_prepared(ids), "train")
+    assert str(caught.value) == (
+        f"data set 'own': the folds are of 3 other proteins than the {len(ids)} prepared ones; "
+        "run `dvc repro split`"
+    )
