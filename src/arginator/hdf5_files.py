@@ -1,0 +1,192 @@
+"""Vectors in HDF5: one data set a protein, or a matrix with names.
+
+Files may come from strangers, so nothing that leads out of the file is followed: links other than
+hard ones, virtual data sets and external storage (which returns any file of the machine as
+numbers) are refused by name, on the header.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+from h5py import h5a, h5d, h5g, h5l, h5o, h5s
+from jaxtyping import Shaped
+
+from arginator.errors import DataError
+from arginator.vector_checks import (
+    BATCH_ROWS,
+    Batch,
+    Inspection,
+    check_ids_match,
+    kept_type,
+    naming_damage,
+    refuse_bomb,
+    require_floats,
+)
+
+ID_ATTRIBUTE = "original_id"
+MAX_CHUNK_BYTES = 256 * 2**20
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+
+
+def read_hdf5(inspection: Inspection, matrix: str | None, names: str | None) -> Iterator[Batch]:
+    """Yield the vectors of an HDF5 file in batches.
+
+    Without `matrix` each data set is a protein. Its id is its path without the leading '/',
+    verbatim, unless it has a text attribute `original_id`, as bio_embeddings and biotrainer write
+    (their data sets are named by a running number or hash). With `matrix` and `names` they are the
+    paths of one data set of n rows and one of n names.
+
+    Raises:
+        DataError: The file is damaged, leads out of itself or holds something else.
+    """
+    path = inspection.path
+    with naming_damage(path, OSError):
+        file = h5py.File(path, "r")
+    with file:
+        if matrix is None:
+            yield from _one_a_protein(file.id, inspection)
+        else:
+            yield from _matrix(file.id, inspection.path, matrix, names or "")
+
+
+def _one_a_protein(root: h5g.GroupID, inspection: Inspection) -> Iterator[Batch]:
+    """Yield vectors that are a data set each."""
+    ids: list[str] = []
+    rows: list[Shaped[np.ndarray, " d"]] = []
+    for name, data_set in _data_sets(root, inspection.path):
+        _check_header(data_set, inspection.path, name)
+        with naming_damage(inspection.path, *DAMAGE):
+            if not inspection.fits(name, data_set.shape):
+                continue
+            ids.append(_original_id(data_set, inspection.path) or name)
+            rows.append(_read_vector(data_set))
+        if len(ids) == BATCH_ROWS:
+            yield ids, np.stack(rows)
+            ids, rows = [], []
+    if ids:
+        yield ids, np.stack(rows)
+
+
+def _matrix(root: h5g.GroupID, path: Path, matrix: str, names: str) -> Iterator[Batch]:
+    """Yield the rows of one data set, with the ids that another holds."""
+    wanted = {matrix.strip("/"), names.strip("/")}
+    found = {name: data for name, data in _data_sets(root, path) if name in wanted}
+    for name in sorted(wanted - found.keys()):
+        raise DataError(path, f"holds no data set {name!r}", "correct 'matrix' or 'names'")
+    vectors, labels = found[matrix.strip("/")], found[names.strip("/")]
+    _check_header(vectors, path, matrix)
+    if vectors.rank != 2:
+        raise DataError(path, f"{matrix!r} has {vectors.rank} dimensions, expected 2", "")
+    rows, width = vectors.shape
+    claimed = rows * width * vectors.dtype.itemsize
+    refuse_bomb(path, repr(matrix), claimed, vectors.get_storage_size())
+    ids = _read_names(labels, path, names, rows)
+    for start in range(0, rows, BATCH_ROWS):
+        with naming_damage(path, *DAMAGE):
+            batch = h5py.Dataset(vectors)[start : start + BATCH_ROWS]
+        yield ids[start : start + BATCH_ROWS], batch
+
+
+def _data_sets(root: h5g.GroupID, path: Path) -> Iterator[tuple[str, h5d.DatasetID]]:
+    """Yield every data set below `root` with its path, in a fixed order."""
+    groups, seen = [("", root)], {h5o.get_info(root).addr}
+    while groups:
+        prefix, group = groups.pop()
+        with naming_damage(path, *DAMAGE):
+            members = list(group)
+        for member in members:
+            name = prefix + _decode(member, path)
+            item = _open(group, member, path, name)
+            if isinstance(item, h5d.DatasetID):
+                yield name, item
+            elif isinstance(item, h5g.GroupID):
+                address = h5o.get_info(item).addr
+                if address in seen:
+                    raise _refusal(path, f"group {name!r} is reached twice (a loop of links)")
+                seen.add(address)
+                groups.append((f"{name}/", item))
+
+
+def _open(group: h5g.GroupID, member: bytes, path: Path, name: str) -> object:
+    """Open a member of `group` that stands in the file itself."""
+    with naming_damage(path, *DAMAGE):
+        kind = group.links.get_info(member).type
+    if kind != h5l.TYPE_HARD:
+        what = {h5l.TYPE_SOFT: "a soft", h5l.TYPE_EXTERNAL: "an external"}.get(kind, "a custom")
+        raise _refusal(path, f"{name!r} is {what} link")
+    with naming_damage(path, *DAMAGE):
+        return h5o.open(group, member)
+
+
+def _check_header(data_set: h5d.DatasetID, path: Path, name: str) -> None:
+    """Refuse a data set whose numbers are not floats or stand elsewhere."""
+    with naming_damage(path, *DAMAGE):
+        plan = data_set.get_create_plist()
+        layout = plan.get_layout()
+        if layout == h5d.VIRTUAL:
+            raise _refusal(path, f"{name!r} is a virtual data set")
+        if plan.get_external_count():
+            raise _refusal(path, f"{name!r} has external storage")
+        chunk = plan.get_chunk() if layout == h5d.CHUNKED else ()
+    try:
+        dtype = data_set.dtype
+    except TypeError:
+        dtype = "unknown to numpy"
+    require_floats(dtype, path, f"data set {name!r}")
+    if math.prod(chunk) * dtype.itemsize > MAX_CHUNK_BYTES:
+        raise _refusal(path, f"{name!r} has chunks of more than {MAX_CHUNK_BYTES:,} bytes")
+
+
+def _read_vector(data_set: h5d.DatasetID) -> Shaped[np.ndarray, " d"]:
+    """Read a data set of shape (d,) or (1, d)."""
+    vector = np.empty(data_set.shape, kept_type(data_set.dtype))
+    data_set.read(h5s.ALL, h5s.ALL, vector)
+    return vector.reshape(-1)
+
+
+def _original_id(data_set: h5d.DatasetID, path: Path) -> str | None:
+    """Return the id that the embedding program kept as an attribute, if any."""
+    if not h5a.exists(data_set, ID_ATTRIBUTE.encode()):
+        return None
+    attribute = h5a.open(data_set, ID_ATTRIBUTE.encode())
+    if attribute.shape != () or h5py.check_string_dtype(attribute.dtype) is None:
+        raise DataError(
+            path,
+            f"attribute {ID_ATTRIBUTE!r} is no text but {attribute.dtype}",
+            "write the protein's id there or remove it",
+        )
+    value = h5py.Dataset(data_set).attrs[ID_ATTRIBUTE]
+    return _decode(value, path) if isinstance(value, bytes) else str(value)
+
+
+def _read_names(data_set: h5d.DatasetID, path: Path, name: str, rows: int) -> list[str]:
+    """Read the ids of a matrix of `rows` rows."""
+    with naming_damage(path, *DAMAGE):
+        plan = data_set.get_create_plist()
+        if plan.get_layout() == h5d.VIRTUAL or plan.get_external_count():
+            raise _refusal(path, f"{name!r} stands outside the file")
+        dtype, shape = data_set.dtype, data_set.shape
+    if h5py.check_string_dtype(dtype) is None or len(shape) != 1:
+        raise DataError(path, f"{name!r} is no column of text but {dtype}", "correct 'names'")
+    check_ids_match(path, shape[0], rows)
+    refuse_bomb(path, repr(name), rows * dtype.itemsize, data_set.get_storage_size())
+    with naming_damage(path, *DAMAGE):
+        return [_decode(value, path) for value in h5py.Dataset(data_set)[()]]
+
+
+def _decode(name: bytes, path: Path) -> str:
+    """Return a name as text."""
+    try:
+        return name.decode("utf-8")
+    except UnicodeDecodeError:
+        raise DataError(path, f"the name {name!r} is no UTF-8", "export it again") from None
+
+
+def _refusal(path: Path, problem: str) -> DataError:
+    """Return the error for what must not be followed."""
+    return DataError(path, f"{problem}, which is not followed", "write the vectors into the file")
