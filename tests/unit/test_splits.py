@@ -1,0 +1,259 @@
+"""Similar proteins stay together, and the audit says how far apart the folds are."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arginator.embeddings import Embeddings
+from arginator.errors import DataError
+from arginator.params import FoldFractions, SplitParams
+from arginator.prepared import Prepared, Provenance
+from arginator.similarity import centre_and_scale
+from arginator.splits import read_splits, split, write_splits
+
+FOLDS = ("train", "validation", "calibration", "test")
+
+
+def make_params(method="cluster", max_similarity=0.5):
+    """Return parameters with folds of 70, 10, 10 and 10 %."""
+    fractions = FoldFractions(train=0.7, validation=0.1, calibration=0.1, test=0.1)
+    return SplitParams(method=method, max_similarity=max_similarity, fractions=fractions)
+
+
+def make_prepared(family, label_of_family, seed=0, spread=0.1, given_folds=None, simulated=False):
+    """Return proteins that lie around the centre of their family."""
+    rng = np.random.default_rng(seed)
+    family = np.asarray(family)
+    centre = rng.normal(size=(family.max() + 1, 64))
+    matrix = (centre[family] + spread * rng.normal(size=(len(family), 64))).astype(np.float32)
+    n = len(family)
+    labels = tuple(label_of_family[number] for number in family)
+    about = Provenance(
+        "toy", "Toy", simulated, "", "", "", "kmer", {name: name for name in sorted(set(labels))}
+    )
+    return Prepared(
+        Embeddings(tuple(f"p{row:03d}" for row in range(n)), matrix),
+        labels,
+        (None,) * n,
+        (None,) * n,
+        given_folds or (None,) * n,
+        about,
+    )
+
+
+@st.composite
+def collections(draw):
+    """Draw arguments of `make_prepared`: two or three classes of at least four families."""
+    classes, each = draw(st.integers(2, 3)), draw(st.integers(4, 8))
+    size = draw(st.lists(st.integers(1, 12), min_size=classes * each, max_size=classes * each))
+    family = np.repeat(np.arange(len(size)), size)
+    seed, spread = draw(st.integers(0, 1000)), draw(st.sampled_from([0.05, 0.3, 1.0]))
+    return family, ["ABC"[number % classes] for number in range(len(size))], seed, spread
+
+
+@given(collections(), st.floats(0.6, 0.95), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_no_held_out_protein_is_more_similar_to_training_than_the_limit(collection, limit, seed):
+    prepared = make_prepared(*collection)
+    folds = split(prepared, make_params(max_similarity=limit), seed).folds
+    unit = centre_and_scale(prepared.embeddings.matrix).astype(np.float64)
+    train = folds.fold_mask("train")
+    assert (unit[~train] @ unit[train].T).max() <= limit + 1e-6
+
+
+@given(collections(), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_no_cluster_sits_in_two_folds_and_no_class_is_missing_from_one(collection, seed):
+    prepared = make_prepared(*collection)
+    folds = split(prepared, make_params(max_similarity=0.8), seed).folds
+    fold_of = dict(zip(folds.cluster.tolist(), folds.fold, strict=True))
+    assert [fold_of[cluster] for cluster in folds.cluster.tolist()] == list(folds.fold)
+    labels = set(prepared.labels)
+    assert all(set(folds.select(prepared, fold).labels) == labels for fold in FOLDS)
+
+
+@given(collections(), st.sampled_from(["cluster", "random"]))
+@settings(max_examples=20, deadline=None)
+def test_the_similarity_to_training_is_that_of_the_nearest_training_protein(collection, method):
+    prepared = make_prepared(*collection)
+    folds = split(prepared, make_params(method, 0.8), 1).folds
+    unit = centre_and_scale(prepared.embeddings.matrix).astype(np.float64)
+    train = folds.fold_mask("train")
+    expected = np.where(train, np.nan, (unit @ unit[train].T).max(axis=1))
+    np.testing.assert_allclose(folds.similarity_to_train, expected, atol=1e-6)
+
+
+def make_eight_families():
+    """Return two classes of four families with ten proteins each."""
+    return make_prepared(np.repeat(np.arange(8), 10), "AAAABBBB", spread=0.01, simulated=True)
+
+
+def test_the_audit_counts_proteins_and_clusters():
+    audit = split(make_eight_families(), make_params(), 0).audit
+    similarity = audit.pop("similarity_to_train")
+    ten = {"proteins": 20, "A": 10, "B": 10}
+    assert audit == {
+        "source": "toy (simulated)",
+        "method": "cluster",
+        "claims": True,
+        "max_similarity": 0.5,
+        "clusters": 8,
+        "largest_cluster": 10,
+        "folds": {fold: ten for fold in FOLDS},
+        "above_limit": 0,
+    }
+    assert list(similarity) == ["validation", "calibration", "test"]
+    assert all(row["median"] <= row["p95"] <= row["max"] < 0.5 for row in similarity.values())
+    assert all(value == round(value, 4) for row in similarity.values() for value in row.values())
+
+
+def test_a_random_split_ignores_clusters_flatters_and_is_not_for_claims():
+    audit = split(make_eight_families(), make_params("random"), 0).audit
+    assert (audit["method"], audit["claims"], audit["clusters"]) == ("random", False, 8)
+    assert audit["folds"]["test"] == {"proteins": 8, "A": 4, "B": 4}
+    assert audit["above_limit"] == 24
+    assert audit["similarity_to_train"]["test"]["median"] > 0.99
+
+
+def test_given_folds_are_taken_as_they_are():
+    given_folds = tuple(np.repeat(FOLDS * 2, 10).tolist())
+    prepared = make_prepared(np.repeat(np.arange(8), 10), "AAAABBBB", given_folds=given_folds)
+    result = split(prepared, make_params("given"), 0)
+    assert result.folds.fold == given_folds
+    assert (result.audit["method"], result.audit["claims"]) == ("given", True)
+
+
+def test_given_folds_with_similar_proteins_on_both_sides_are_refused():
+    given_folds = tuple(FOLDS[row % 4] for row in range(20))
+    prepared = make_prepared([row // 4 for row in range(20)], "AAAAA", given_folds=given_folds)
+    with pytest.raises(DataError) as caught:
+        split(prepared, make_params("given"), 0)
+    unit = centre_and_scale(prepared.embeddings.matrix)
+    similarity = unit @ unit[::4].T
+    similarity[::4] = -1
+    held_out, train = np.unravel_index(similarity.argmax(), similarity.shape)
+    assert str(caught.value) == (
+        "data set 'toy': 15 of 15 held-out proteins are more similar than 0.5 to a training "
+        f"protein (worst: 'p{held_out:03d}' and 'p{4 * train:03d}', {similarity.max():.4f}); "
+        "put them into one fold, raise split.max_similarity or set split.method to cluster"
+    )
+
+
+@pytest.mark.parametrize("wrong", [None, "tset"])
+def test_a_protein_without_a_known_given_fold_is_named(wrong):
+    given_folds = ("train", wrong, "validation", "calibration", "test", wrong)
+    prepared = make_prepared(range(6), "AAAAAA", given_folds=given_folds)
+    with pytest.raises(DataError) as caught:
+        split(prepared, make_params("given"), 0)
+    assert str(caught.value) == (
+        f"data set 'toy': 2 of 6 proteins have no known fold (first: 'p001' with {wrong!r}), "
+        "expected train, validation, calibration, test; complete the column 'fold' of labels.tsv "
+        "or set split.method to cluster"
+    )
+
+
+def test_a_class_missing_from_a_given_fold_is_named():
+    prepared = make_prepared(range(5), "AAAAB", given_folds=(*FOLDS, "train"))
+    with pytest.raises(DataError) as caught:
+        split(prepared, make_params("given"), 0)
+    assert str(caught.value) == (
+        "data set 'toy': class 'B' has no protein in fold 'validation', expected at least one; "
+        "put one there"
+    )
+
+
+def test_a_class_with_too_few_clusters_is_named():
+    prepared = make_prepared(np.repeat(np.arange(7), 10), "AAAABBB")
+    with pytest.raises(DataError) as caught:
+        split(prepared, make_params(), 0)
+    assert str(caught.value) == (
+        "data set 'toy': class 'B' has 3 clusters of similar proteins, expected at least 4, one "
+        "for each fold; raise split.max_similarity (0.5), add proteins of that class or leave it "
+        "out"
+    )
+
+
+def test_a_class_with_too_few_proteins_for_a_random_split_is_named():
+    prepared = make_prepared(range(7), "AAAABBB")
+    with pytest.raises(DataError) as caught:
+        split(prepared, make_params("random"), 0)
+    assert str(caught.value) == (
+        "data set 'toy': class 'B' has 3 proteins, expected at least 4, one for each fold; add "
+        "proteins of that class or leave it out"
+    )
+
+
+def test_a_class_that_shares_its_clusters_so_that_no_way_is_left_is_named():
+    # classes A to E sit in all five clusters in fours: no two clusters may be in one fold
+    family = [cluster for cluster in range(5) for _ in range(4)]
+    prepared = make_prepared(family, "AAAAA", spread=0.01)
+    labels = tuple("ABCDE"[(row // 4 + row % 4) % 5] for row in range(20))
+    about = Provenance("toy", "Toy", False, "", "", "", "kmer", {name: name for name in "ABCDE"})
+    prepared = Prepared(
+        prepared.embeddings,
+        labels,
+        prepared.sequences,
+        prepared.categories,
+        prepared.given_folds,
+        about,
+    )
+    with pytest.raises(DataError, match=r"class '[A-E]' has no protein in fold '\w+', expected"):
+        split(prepared, make_params(), 0)
+
+
+def test_folds_come_back_as_they_were_written(tmp_path):
+    result = split(make_eight_families(), make_params(), 0)
+    write_splits(result, tmp_path / "splits.parquet")
+    folds = read_splits(tmp_path / "splits.parquet")
+    assert (folds.ids, folds.fold) == (result.folds.ids, result.folds.fold)
+    np.testing.assert_array_equal(folds.cluster, result.folds.cluster)
+    np.testing.assert_array_equal(folds.similarity_to_train, result.folds.similarity_to_train)
+
+
+def test_the_file_has_four_columns_and_nulls_for_training(tmp_path):
+    write_splits(split(make_eight_families(), make_params(), 0), tmp_path / "splits.parquet")
+    table = pq.read_table(tmp_path / "splits.parquet")
+    assert {field.name: str(field.type) for field in table.schema} == {
+        "id": "string",
+        "cluster": "int32",
+        "fold": "string",
+        "similarity_to_train": "float",
+    }
+    is_null = table["similarity_to_train"].is_null().to_pylist()
+    assert is_null == [fold == "train" for fold in table["fold"].to_pylist()]
+
+
+def test_the_same_seed_writes_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        write_splits(split(make_eight_families(), make_params(), 7), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError) as caught:
+        read_splits(tmp_path / "none.parquet")
+    assert str(caught.value) == f"{tmp_path}/none.parquet: no such file; run `dvc repro split`"
+
+
+def test_a_flipped_bit_is_found(tmp_path):
+    path = tmp_path / "splits.parquet"
+    write_splits(split(make_eight_families(), make_params(), 0), path)
+    content = bytearray(path.read_bytes())
+    content[60] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"damaged or incomplete .*run `dvc repro split`"):
+        read_splits(path)
+
+
+def test_another_table_is_refused(tmp_path):
+    path = tmp_path / "other.parquet"
+    pq.write_table(pa.table({"id": ["p1"]}), path)
+    with pytest.raises(DataError) as caught:
+        read_splits(path)
+    assert str(caught.value) == (
+        f"{path}: holds no folds, expected columns id, cluster, fold, similarity_to_train; "
+        "run `dvc repro split`"
+    )
