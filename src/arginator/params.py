@@ -30,7 +30,8 @@ class DemoParams(Section):
     positive_fraction: float = Field(ge=0.02, le=0.5)
     hard_negative_fraction: float = Field(ge=0, le=0.9)
     families_per_class: int = Field(ge=6, le=200)
-    family_divergence: float = Field(ge=0.1, le=3)
+    class_divergence: float = Field(ge=0.1, le=5)
+    family_divergence: float = Field(ge=0.1, le=5)
     member_divergence: float = Field(ge=0.01, le=1)
 
 
