@@ -85,12 +85,12 @@ def _draw_curves(
     if len(classes) == 1:
         for model in CURVE_MODELS:
             chosen = curves[curves["model"] == model]
-            lines.append(_draw_curve(axes, chosen, columns, MODEL_COLOURS[model], 2))
+            lines.append(_draw_curve(axes, chosen, columns, MODEL_COLOURS[model], 2.0))
             lines[-1].set_label(name_model(model))
         return lines[::-1]
     best = max(BASELINES, key=lambda model: float(metrics[model]["auprc"]))
     for (model, thickness), (name, colour) in product(
-        {best: 1, "network": 2}.items(), class_colours(classes).items()
+        {best: 1.0, "network": 2.0}.items(), class_colours(classes).items()
     ):
         chosen = curves[(curves["model"] == model) & (curves["class"] == name)]
         _draw_curve(axes, chosen, columns, colour, thickness)

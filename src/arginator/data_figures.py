@@ -67,7 +67,7 @@ def draw_similarity(splits: pd.DataFrame, split: Mapping[str, Any]) -> Figure:
     edges = np.linspace(np.floor(low * 10) / 10, 1, BINS + 1)
     for axes, (name, similarity) in zip(rows, values.items(), strict=True):
         _draw_histogram(axes, similarity.to_numpy(), edges, name)
-        _mark_limit(axes, split["max_similarity"], labelled=axes is rows[0])
+        _mark_limit(axes, float(split["max_similarity"]), labelled=axes is rows[0])
     rows[-1].set_xlabel("cosine similarity to the nearest training protein")
     return figure
 

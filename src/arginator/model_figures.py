@@ -128,7 +128,7 @@ def find_best_epoch(history: pd.DataFrame, monitor: str) -> int:
 def format_share(share: float) -> str:
     """Return a share in whole per cent that rounds neither to none nor to all.
 
-    >>> format_share(0.002), format_share(0.5), format_share(0.998), format_share(1)
+    >>> format_share(0.002), format_share(0.5), format_share(0.998), format_share(1.0)
     ('<1%', '50%', '>99%', '100%')
     """
     if 0 < share < 0.01:
