@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from arginator.errors import DataError
+
 SUFFIX = ".tmp"
 ABANDONED_AFTER_S = 60  # a new temporary is not locked yet for a moment
 
@@ -59,6 +61,23 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         os.close(descriptor)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object that a stage wrote.
+
+    Raises:
+        DataError: The file is missing, damaged or holds no object.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(path, "no such file", "run `dvc repro`") from None
+    except ValueError as error:
+        raise DataError(path, f"damaged or no JSON ({error})", "run `dvc repro`") from None
+    if not isinstance(content, dict):
+        raise DataError(path, "holds no JSON object", "run `dvc repro`")
+    return content
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -116,20 +117,9 @@ def read_prepared(path: Path) -> Prepared:
     Raises:
         DataError: The file is missing, damaged or not a prepared data set.
     """
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read()
-    except FileNotFoundError:
-        raise DataError(path, "no such file", "run `dvc repro prepare`") from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(
-            path, f"damaged or incomplete ({error})", "run `dvc repro prepare`"
-        ) from None
-    metadata = (table.schema.metadata or {}).get(METADATA_KEY)
-    if metadata is None:
-        raise DataError(path, "is no prepared data set", "run `dvc repro prepare`")
-    about = json.loads(metadata)
-    width = about.pop("width")
+    with _open(path) as file:
+        about, width = _describe(path, file)
+        table = file.read()
     flat = table["embedding"].combine_chunks().flatten()
     columns = [tuple(table[name].to_pylist()) for name in ATTRIBUTES]
     return Prepared(
@@ -138,5 +128,38 @@ def read_prepared(path: Path) -> Prepared:
         columns[1],
         columns[2],
         columns[3],
-        Provenance(**about),
+        about,
     )
+
+
+def read_provenance(path: Path) -> Provenance:
+    """Read where a prepared data set came from, without its proteins.
+
+    Raises:
+        DataError: The file is missing, damaged or not a prepared data set.
+    """
+    with _open(path) as file:
+        return _describe(path, file)[0]
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; its faults, also those met while it is read, become one message."""
+    remedy = "run `dvc repro prepare`"
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
+    except FileNotFoundError:
+        raise DataError(path, "no such file", remedy) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(path, f"damaged or incomplete ({error})", remedy) from None
+
+
+def _describe(path: Path, file: pq.ParquetFile) -> tuple[Provenance, int]:
+    """Return provenance and vector width from a file's metadata."""
+    metadata = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
+    if metadata is None:
+        raise DataError(path, "is no prepared data set", "run `dvc repro prepare`")
+    about = json.loads(metadata)
+    width = int(about.pop("width"))
+    return Provenance(**about), width

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from arginator.files import replacing, replacing_folder, write_json, write_text
+from arginator.errors import DataError
+from arginator.files import read_json, replacing, replacing_folder, write_json, write_text
 
 WRITER = """
 import sys, time
@@ -126,6 +126,20 @@ def test_json_is_laid_out_the_same_and_refuses_what_is_no_number(tmp_path: Path)
     path = tmp_path / "a.json"
     write_json({"b": 1, "ä": [0.5]}, path)
     assert path.read_bytes() == '{\n  "b": 1,\n  "ä": [\n    0.5\n  ]\n}\n'.encode()
-    assert json.loads(path.read_text()) == {"b": 1, "ä": [0.5]}
+    assert read_json(path) == {"b": 1, "ä": [0.5]}
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json({"b": float("nan")}, path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such file"), (b"{", "damaged or no JSON"), (b"[]", "holds no JSON object")],
+)
+def test_json_that_cannot_be_used_is_one_error(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / "a.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_json(path)

@@ -11,7 +11,7 @@ import pytest
 
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError
-from arginator.prepared import Prepared, Provenance, read_prepared, write_prepared
+from arginator.prepared import Prepared, Provenance, read_prepared, read_provenance, write_prepared
 
 ABOUT = Provenance("demo", "t", True, "o", "l", "c", "kmer", {"A": "class A", "non": "none"})
 
@@ -51,6 +51,11 @@ def test_any_parquet_reader_sees_ids_vectors_and_provenance(tmp_path: Path) -> N
     table = pq.read_table(tmp_path / "a.parquet")
     assert table["embedding"].type == pa.list_(pa.float16(), 16)
     assert b'"width": 16' in table.schema.metadata[b"arginator"]
+
+
+def test_provenance_is_read_without_the_proteins(tmp_path: Path) -> None:
+    write_prepared(make(), tmp_path / "a.parquet")
+    assert read_provenance(tmp_path / "a.parquet") == ABOUT
 
 
 def test_selecting_keeps_rows_together() -> None:
