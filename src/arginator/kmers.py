@@ -23,8 +23,9 @@ class KmerEmbedder:
     same. A k-mer with anything but the 20 standard residues is left out; a sequence without k-mers
     gives zeros. The vector of a sequence never depends on the other sequences.
 
-    >>> KmerEmbedder(lengths=(2,), width=16).embed(["MKTM", "X"]).round(2).max(axis=1)
-    array([0.58, 0.  ], dtype=float32)
+    >>> KmerEmbedder(lengths=(1,), width=16).embed(["MKK", "X"])[:, [6, 10]].round(2)
+    array([[-0.89,  0.45],
+           [ 0.  ,  0.  ]], dtype=float32)
 
     Args:
         lengths: Residues in a k-mer, each 1 to 4.
@@ -77,9 +78,7 @@ def _hash_kmers(
     """Return the column and the sign of each of the 20^length k-mers, in alphabetic order."""
     kmers = ("".join(residues) for residues in product(STANDARD_RESIDUES, repeat=length))
     hashed = np.array([mmh3.hash(kmer) for kmer in kmers], dtype=np.int64)
-    # -2^31 has no 32-bit absolute value: scikit-learn counts it as 2^31 - width
-    size = np.where(hashed == -(2**31), 2**31 - width, np.abs(hashed))
-    return size % width, np.where(hashed >= 0, 1.0, -1.0)
+    return np.abs(hashed) % width, np.where(hashed >= 0, 1.0, -1.0)
 
 
 def _find_kmers(
