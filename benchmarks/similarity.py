@@ -1,0 +1,93 @@
+"""Time and memory of clustering by similarity, beside scikit-learn on a part of the proteins.
+
+Run `python benchmarks/similarity.py`; `--proteins` and `--peer-proteins` set the sizes. Each row
+is measured in a process of its own, whose peak memory includes the vectors and the imports.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+from jaxtyping import Float32, Int
+
+MAX_SIMILARITY = 0.5
+HELD_OUT = 0.3
+
+
+def make_unit_rows(proteins: int, width: int) -> Float32[np.ndarray, "n d"]:
+    """Return unit rows in families of about ten."""
+    from arginator.similarity import centre_and_scale
+
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((max(proteins // 10, 1), width), dtype=np.float32)
+    matrix = 0.8 * rng.standard_normal((proteins, width), dtype=np.float32)
+    matrix += centres[rng.integers(0, len(centres), proteins)]
+    return centre_and_scale(matrix)
+
+
+def cluster(unit: Float32[np.ndarray, "n d"]) -> Int[np.ndarray, " n"]:
+    """Cluster as the stage `split` does."""
+    from arginator.similarity import cluster_by_similarity
+
+    return cluster_by_similarity(unit, MAX_SIMILARITY)
+
+
+def audit(unit: Float32[np.ndarray, "n d"]) -> Int[np.ndarray, " n"]:
+    """Find the nearest training protein of each held-out one as the stage `split` does."""
+    from arginator.similarity import nearest
+
+    train = int(len(unit) * (1 - HELD_OUT))
+    return nearest(unit[train:], unit[:train])[0]
+
+
+def cluster_with_scikit_learn(unit: Float32[np.ndarray, "n d"]) -> Int[np.ndarray, " n"]:
+    """Cluster by scikit-learn's neighbour graph and SciPy's connected components."""
+    from scipy.sparse.csgraph import connected_components
+    from sklearn.neighbors import radius_neighbors_graph
+
+    graph = radius_neighbors_graph(unit, 1 - MAX_SIMILARITY, metric="cosine")
+    return np.asarray(connected_components(graph, directed=False)[1])
+
+
+def measure(
+    method: Callable[[Float32[np.ndarray, "n d"]], Int[np.ndarray, " n"]], proteins: int, width: int
+) -> tuple[float, float, int]:
+    """Return seconds, peak memory in MiB and the number of distinct answers."""
+    unit = make_unit_rows(proteins, width)
+    start = time.perf_counter()
+    answer = method(unit)
+    seconds = time.perf_counter() - start
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return seconds, peak_mib, len(np.unique(answer))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print a table of the methods."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--proteins", type=int, default=65_000)
+    parser.add_argument("--peer-proteins", type=int, default=10_000)
+    parser.add_argument("--width", type=int, default=1024)
+    args = parser.parse_args(argv)
+    rows: list[tuple[str, Callable[..., Int[np.ndarray, " n"]], int]] = [
+        ("cluster", cluster, args.proteins),
+        ("audit", audit, args.proteins),
+        ("cluster", cluster, args.peer_proteins),
+        ("scikit-learn radius_neighbors_graph", cluster_with_scikit_learn, args.peer_proteins),
+    ]
+    print(f"{'method':36} {'proteins':>8} {'time (s)':>9} {'peak (MiB)':>10} {'distinct':>8}")
+    for name, method, proteins in rows:
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            seconds, peak_mib, distinct = process.submit(
+                measure, method, proteins, args.width
+            ).result()
+        print(f"{name:36} {proteins:8,} {seconds:9.1f} {peak_mib:10,.0f} {distinct:8,}")
+
+
+if __name__ == "__main__":
+    main()
