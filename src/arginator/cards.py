@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from arginator.errors import ModelError
+from arginator.files import read_json
 from arginator.prepared import Provenance
 from arginator.tasks import Signature
 
 TEMPLATE = "model_card.md.jinja"
 MODELS = ("majority", "nearest_neighbour", "logistic_regression", "network", "pruned", "quantized")
 BASELINES = MODELS[:3]
+
+
+def read_facts(metrics: Path, task: str) -> dict[str, dict[str, Any]]:
+    """Read what `render_card` needs to know from the folder of metrics.
+
+    Raises:
+        DataError: A file is missing or damaged.
+    """
+    return {
+        "test": read_json(metrics / task / "test.json"),
+        "choice": read_json(metrics / task / "choice.json"),
+        "prepare": read_json(metrics / "prepare.json"),
+        "split": read_json(metrics / "split.json"),
+    }
 
 
 def render_card(

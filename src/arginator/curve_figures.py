@@ -80,23 +80,31 @@ def _draw_curves(
     axes: Axes, curves: pd.DataFrame, metrics: Mapping[str, Any], columns: tuple[str, str]
 ) -> list[Line2D]:
     """Draw the curves of one class by model, of several by class; return the legend's lines."""
-    classes = list(dict.fromkeys(curves["class"]))
-    lines: list[Line2D] = []
-    if len(classes) == 1:
-        for model in CURVE_MODELS:
-            chosen = curves[curves["model"] == model]
-            lines.append(_draw_curve(axes, chosen, columns, MODEL_COLOURS[model], 2.0))
-            lines[-1].set_label(name_model(model))
-        return lines[::-1]
+    if curves["class"].nunique() > 1:
+        return _draw_by_class(axes, curves, metrics, columns)
+    lines = []
+    for model in CURVE_MODELS:
+        chosen = curves[curves["model"] == model]
+        lines.append(_draw_curve(axes, chosen, columns, MODEL_COLOURS[model], 2.0))
+        lines[-1].set_label(name_model(model))
+    return lines[::-1]
+
+
+def _draw_by_class(
+    axes: Axes, curves: pd.DataFrame, metrics: Mapping[str, Any], columns: tuple[str, str]
+) -> list[Line2D]:
+    """Draw the network's curves, and those of the best baseline as thin lines."""
+    colours = class_colours(list(metrics["network"]["per_class"]))
     best = max(BASELINES, key=lambda model: float(metrics[model]["auprc"]))
-    for (model, thickness), (name, colour) in product(
-        {best: 1.0, "network": 2.0}.items(), class_colours(classes).items()
-    ):
+    thickness = {best: 1.0, "network": 2.0}
+    drawn = [name for name in colours if (curves["class"] == name).any()]
+    for model, name in product(thickness, drawn):
         chosen = curves[(curves["model"] == model) & (curves["class"] == name)]
-        _draw_curve(axes, chosen, columns, colour, thickness)
-        lines += [Line2D([], [], color=colour, label=name)] if model == "network" else []
-    by_model = [Line2D([], [], color=INK, lw=2, label="network")]
-    return [*lines, *by_model, Line2D([], [], color=INK, lw=1, label=name_model(best))]
+        _draw_curve(axes, chosen, columns, colours[name], thickness[model])
+    return [Line2D([], [], color=colours[name], label=name) for name in drawn] + [
+        Line2D([], [], color=INK, lw=thickness[model], label=name_model(model))
+        for model in ("network", best)
+    ]
 
 
 def _draw_curve(

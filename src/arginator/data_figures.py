@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from arginator.canvas import DASHED, FOLD_COLOURS, GREY, INK, VERMILLION, house_style, new_figure
+from arginator.folds import FOLDS, Folds
 
-HELD_OUT = ("validation", "calibration", "test")
 BINS = 60
 RIGHTMOST_LABEL = 0.8  # limit above which its name stands to the left of the line
 NARROWEST_LABELLED = 0.045  # share of the width below which a count does not fit
@@ -50,23 +49,23 @@ def draw_folds(split: Mapping[str, Any]) -> Figure:
 
 
 @house_style()
-def draw_similarity(splits: pd.DataFrame, split: Mapping[str, Any]) -> Figure:
+def draw_similarity(folds: Folds, split: Mapping[str, Any]) -> Figure:
     """Draw how similar each held-out protein is to its nearest training protein.
 
     Args:
-        splits: Columns fold and similarity_to_train, one row a protein.
+        folds: The fold of each protein, and its similarity to training.
         split: metrics/split.json.
     """
-    held_out = [name for name in HELD_OUT if (splits["fold"] == name).any()]
+    values = {name: folds.similarity_to_train[folds.fold_mask(name)] for name in FOLDS[1:]}
+    held_out = {name: value for name, value in values.items() if len(value)}
     notes = [f"{split['above_limit']:,} proteins above the limit"]
     title = "How similar held-out proteins are to training"
     figure = new_figure(1 + 0.95 * len(held_out), title, split, notes)
     rows = figure.subplots(len(held_out), sharex=True, squeeze=False)[:, 0]
-    values = {name: splits.loc[splits["fold"] == name, "similarity_to_train"] for name in held_out}
-    low = min(0.0, *(float(value.min()) for value in values.values()))
+    low = min(0.0, *(float(value.min()) for value in held_out.values()))
     edges = np.linspace(np.floor(low * 10) / 10, 1, BINS + 1)
-    for axes, (name, similarity) in zip(rows, values.items(), strict=True):
-        _draw_histogram(axes, similarity.to_numpy(), edges, name)
+    for axes, (name, similarity) in zip(rows, held_out.items(), strict=True):
+        _draw_histogram(axes, similarity, edges, name)
         _mark_limit(axes, float(split["max_similarity"]), labelled=axes is rows[0])
     rows[-1].set_xlabel("cosine similarity to the nearest training protein")
     return figure

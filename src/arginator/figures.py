@@ -13,7 +13,18 @@ from matplotlib.figure import Figure
 from arginator.canvas import write_figure
 from arginator.curve_figures import draw_precision_recall, draw_roc
 from arginator.data_figures import draw_folds, draw_similarity
+from arginator.errors import DataError
+from arginator.files import read_json
+from arginator.folds import Folds
 from arginator.model_figures import draw_confusion, draw_models, draw_training
+
+COLUMNS = {
+    "roc": ("model", "class", "false_positive_rate", "true_positive_rate"),
+    "precision_recall": ("model", "class", "recall", "precision"),
+    "predictions": ("actual", "predicted"),
+    "history": ("epoch", "train_loss", "val_loss", "val_mcc", "val_macro_f1"),
+}
+WORDS = dict.fromkeys(("model", "class", "id", "actual", "predicted"), str)
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,16 @@ class TaskResults:
     monitor: str
 
 
+def read_results(task: str, metrics: Path, plots: Path, monitor: str) -> TaskResults:
+    """Read the results of `task` from its folders of metrics and plot data.
+
+    Raises:
+        DataError: A file is missing, damaged or lacks a column.
+    """
+    tables = {name: _read_table(plots / f"{name}.csv") for name in COLUMNS}
+    return TaskResults(task, read_json(metrics / "test.json"), **tables, monitor=monitor)
+
+
 def draw_task(results: TaskResults) -> dict[str, Figure]:
     """Return the figures of one task: curves, confusion, training and the models' scores."""
     metrics, task = results.metrics, results.task
@@ -51,17 +72,32 @@ def draw_task(results: TaskResults) -> dict[str, Figure]:
     }
 
 
-def draw_data(split: Mapping[str, Any], splits: pd.DataFrame) -> dict[str, Figure]:
+def draw_data(split: Mapping[str, Any], folds: Folds) -> dict[str, Figure]:
     """Return the figures of a data set: its folds, and their similarity to training.
 
     Args:
         split: metrics/split.json.
-        splits: Columns id, cluster, fold, similarity_to_train (missing for training proteins).
+        folds: The fold of each protein, and its similarity to training.
     """
-    return {"folds": draw_folds(split), "similarity": draw_similarity(splits, split)}
+    return {"folds": draw_folds(split), "similarity": draw_similarity(folds, split)}
 
 
 def write_figures(figures: Mapping[str, Figure], folder: Path) -> None:
     """Write each figure into `folder` as SVG under its name."""
     for name, figure in figures.items():
         write_figure(figure, folder / f"{name}.svg")
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """Read a table of plot data; names stay text, whatever they look like."""
+    remedy = "run `dvc repro evaluate`"
+    try:
+        table = pd.read_csv(path, dtype=WORDS, keep_default_na=False)
+    except FileNotFoundError:
+        raise DataError(path, "no such file", remedy) from None
+    except ValueError as error:
+        raise DataError(path, f"damaged or no table ({error})", remedy) from None
+    missing = [name for name in COLUMNS[path.stem] if name not in table]
+    if missing:
+        raise DataError(path, f"has no column {missing[0]!r}", remedy)
+    return table

@@ -29,6 +29,7 @@ from arginator.canvas import (
     new_figure,
 )
 
+ON_WHITE: dict[str, Any] = {"frameon": True, "edgecolor": "none", "framealpha": 0.9}
 CHARACTERS_ON_X = 45  # of class names side by side; more are slanted
 SCORES = {"mcc": "MCC", "macro_f1": "macro-F1", "auprc": "AUPRC"}
 
@@ -85,8 +86,8 @@ def draw_training(
     score.xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in (loss, score):
         axes.axvline(best, color=INK, linewidth=1, linestyle=DASHED)
-    loss.legend(loc="upper right")
-    score.legend(loc="lower right")
+    loss.legend(loc="upper right", **ON_WHITE)
+    score.legend(loc="lower right", **ON_WHITE)
     loss.set_title(f"epoch {best} is kept (best {monitor.removeprefix('val_')})", size=9)
     return figure
 

@@ -8,8 +8,9 @@ from jinja2 import UndefinedError
 from markdown_it import MarkdownIt
 
 from arginator.canvas import MODEL_COLOURS
-from arginator.cards import BASELINES, MODELS, render_card
+from arginator.cards import BASELINES, MODELS, read_facts, render_card
 from arginator.errors import ModelError
+from arginator.files import write_json
 from arginator.prepared import Provenance
 from arginator.tasks import Signature
 
@@ -75,6 +76,14 @@ def render(about=ABOUT, signature=SIGNATURE, **changes):
     """Return the card of the model that `make_facts` describes."""
     signature = replace(signature, source=about.source, simulated=about.simulated)
     return render_card(signature, about, **make_facts(**changes))
+
+
+def test_facts_are_read_from_where_the_stages_write_them(tmp_path):
+    facts = make_facts()
+    for name, content in facts.items():
+        folder = tmp_path / "binary" if name in ("test", "choice") else tmp_path
+        write_json(content, folder / f"{name}.json")
+    assert read_facts(tmp_path, "binary") == facts
 
 
 def test_models_are_those_of_the_figures():

@@ -14,8 +14,11 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
 from arginator.canvas import MODEL_COLOURS, house_style
 from arginator.curve_figures import draw_precision_recall, draw_roc
-from arginator.data_figures import FOLD_COLOURS, draw_folds, draw_similarity
-from arginator.figures import TaskResults, draw_data, draw_task, write_figures
+from arginator.data_figures import draw_folds, draw_similarity
+from arginator.errors import DataError
+from arginator.figures import TaskResults, draw_data, draw_task, read_results, write_figures
+from arginator.files import write_json
+from arginator.folds import Folds
 from arginator.model_figures import draw_confusion, draw_models, find_best_epoch, format_share
 
 CLASSES = {"binary": ["other", "toxin"], "multiclass": ["A", "B", "C", "D", "non"]}
@@ -75,20 +78,12 @@ def make_results(task, classes=None, source="demo (simulated)", claims=True, n=1
 
 
 def make_split(source="demo (simulated)", method="cluster", limit=0.5):
-    """Return split.json and the table of a small data set."""
+    """Return split.json and the folds of a small data set."""
     counts = {"train": 70, "validation": 10, "calibration": 11, "test": 12}
-    rng = np.random.default_rng(2)
-    tables = [
-        pd.DataFrame(
-            {
-                "fold": fold,
-                "similarity_to_train": np.full(5 * count, np.nan)
-                if fold == "train"
-                else rng.uniform(-0.2, limit, 5 * count),
-            }
-        )
-        for fold, count in counts.items()
-    ]
+    fold = tuple(np.repeat(list(counts), [5 * count for count in counts.values()]).tolist())
+    similarity = np.random.default_rng(2).uniform(-0.2, limit, len(fold)).astype(np.float32)
+    similarity[:350] = np.nan
+    ids = tuple(f"p{row:03}" for row in range(len(fold)))
     facts = {
         "source": source,
         "method": method,
@@ -101,7 +96,7 @@ def make_split(source="demo (simulated)", method="cluster", limit=0.5):
             for fold, count in counts.items()
         },
     }
-    return facts, pd.concat(tables, ignore_index=True)
+    return facts, Folds(ids, np.zeros(len(fold), np.int32), fold, similarity)
 
 
 def draw_all(source="demo (simulated)", claims=True):
@@ -130,6 +125,52 @@ def test_each_figure_is_there_under_its_name(tmp_path):
         "similarity.svg",
         "training.svg",
     ]
+
+
+def write_results(results, folder):
+    """Write results as the stages do."""
+    write_json(results.metrics, folder / "test.json")
+    for name in ("roc", "precision_recall", "predictions", "history"):
+        getattr(results, name).to_csv(folder / f"{name}.csv", index=False)
+
+
+def test_results_are_read_as_they_were_written_even_a_class_called_na(tmp_path):
+    results = make_results("multiclass", ["NA", "1", "null", "nan"])
+    write_results(results, tmp_path)
+    read = read_results("multiclass", tmp_path, tmp_path, "val_loss")
+    assert read.metrics == results.metrics
+    for name in ("roc", "precision_recall", "predictions", "history"):
+        pd.testing.assert_frame_equal(getattr(read, name), getattr(results, name))
+    assert texts_of(draw_task(read)["confusion"].axes[0])[0] != "0"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "no such file"),
+        ("", "damaged or no table (No columns to parse from file)"),
+        ("model,class,recall\n", "has no column 'precision'"),
+    ],
+)
+def test_plot_data_that_cannot_be_used_is_named(tmp_path, content, problem):
+    write_results(make_results("binary"), tmp_path)
+    path = tmp_path / "precision_recall.csv"
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(DataError) as error:
+        read_results("binary", tmp_path, tmp_path, "val_loss")
+    assert str(error.value) == f"{path}: {problem}; run `dvc repro evaluate`"
+
+
+def test_a_class_without_a_curve_leaves_the_others_their_colours():
+    results = make_results("multiclass")
+    some = results.roc[results.roc["class"] != "A"]
+    legend = draw_roc(some, results.metrics, "multiclass").legends[0]
+    full = draw_roc(results.roc, results.metrics, "multiclass").legends[0]
+    colours = [
+        {text.get_text(): line.get_color() for text, line in zip(*entries, strict=True)}
+        for entries in ((box.get_texts(), box.get_lines()) for box in (legend, full))
+    ]
+    assert colours[0] == {name: colour for name, colour in colours[1].items() if name != "A"}
 
 
 def test_same_results_give_the_same_bytes_in_every_process(tmp_path):
@@ -311,12 +352,11 @@ def test_folds_show_every_count_and_total():
 
 
 def test_similarity_draws_every_held_out_protein_and_the_limit():
-    facts, splits = make_split()
-    splits.loc[splits.index[-1], "similarity_to_train"] = np.float32(1.0000001)
-    figure = draw_similarity(splits, facts)
-    assert [axes.get_title(loc="left").split(":")[0] for axes in figure.axes] == list(FOLD_COLOURS)[
-        1:
-    ]
+    facts, folds = make_split()
+    folds.similarity_to_train[-1] = 1.0000001
+    figure = draw_similarity(folds, facts)
+    drawn = [axes.get_title(loc="left").split(":")[0] for axes in figure.axes]
+    assert drawn == ["validation", "calibration", "test"]
     for axes in figure.axes:
         assert sum(axes.patches[0].get_data().values) == pytest.approx(1)
         assert axes.lines[0].get_xdata() == [0.5, 0.5]
@@ -325,8 +365,8 @@ def test_similarity_draws_every_held_out_protein_and_the_limit():
 
 @pytest.mark.parametrize("limit", [0.0, 0.95, 1.0])
 def test_name_of_the_limit_stands_inside_the_figure(limit):
-    facts, splits = make_split(limit=limit)
-    figure = draw_similarity(splits, facts)
+    facts, folds = make_split(limit=limit)
+    figure = draw_similarity(folds, facts)
     with house_style():
         figure.draw_without_rendering()
         box = figure.get_tightbbox()
