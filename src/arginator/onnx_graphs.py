@@ -1,0 +1,93 @@
+"""ONNX graphs written node by node: weights, arithmetic and metadata, nothing of the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+from jaxtyping import Float32
+from onnx import TensorProto, helper, numpy_helper
+
+from arginator.files import replacing
+
+OPSET = 20  # the first with Gelu
+IR_VERSION = 9  # the file format that came with it
+INPUT, OUTPUT = "vectors", "logit"
+
+VECTOR_STEPS = 127  # 8-bit whole numbers from -127 to 127, stored as 1 to 255
+WEIGHT_STEPS = 63  # 7 bits: with 8, processors without VNNI saturate when adding two products
+SMALLEST_RANGE = 1e-30  # keeps a row of zeros from dividing by zero
+
+
+class Graph:
+    """A graph under construction, from `vectors` (n, d) to `logit` (n, outputs)."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+
+    def constant(self, name: str, value: np.ndarray | np.generic) -> str:
+        """Store an array or a NumPy number under `name` and return the name."""
+        self._constants[name] = numpy_helper.from_array(np.asarray(value, order="C"), name)
+        return name
+
+    def add(self, operator: str, *inputs: str, **attributes: int | float) -> str:
+        """Append a node and return the name of its result."""
+        result = f"{operator}_{len(self._nodes)}"
+        node = helper.make_node(operator, inputs, [result])
+        node.attribute.extend(helper.make_attribute(*item) for item in attributes.items())
+        self._nodes.append(node)
+        return result
+
+    def add_integer_product(
+        self, vectors: str, name: str, weight: Float32[np.ndarray, "inputs outputs"]
+    ) -> str:
+        """Append vectors @ weight in whole numbers, scaled by vector and by column of the weight.
+
+        Each vector has its own scale, so that its result never depends on its neighbours; ONNX's
+        DynamicQuantizeLinear takes one for the whole batch, where an outlier coarsens all others.
+        """
+        step = np.abs(weight).max(axis=0) / np.float32(WEIGHT_STEPS)
+        step[step == 0] = 1
+        whole = np.rint(weight / step).astype(np.int8)
+        centre = self.constant("centre", np.uint8(128))
+        vector_step = self._add_vector_step(vectors)
+        scaled = self.add("Div", vectors, vector_step)
+        rounded = self.add("QuantizeLinear", scaled, self.constant("one", np.float32(1.0)), centre)
+        product = self.add("MatMulInteger", rounded, self.constant(name, whole), centre)
+        real = self.add("Cast", product, to=TensorProto.FLOAT)
+        real = self.add("Mul", real, self.constant(f"{name}_step", step))
+        return self.add("Mul", real, vector_step)
+
+    def _add_vector_step(self, vectors: str) -> str:
+        """Append the distance between two whole numbers for each vector."""
+        axis = self.constant("features", np.array([1]))
+        smallest = self.constant("smallest_range", np.float32(SMALLEST_RANGE))
+        steps = self.constant("vector_steps", np.float32(VECTOR_STEPS))
+        high = self.add("ReduceMax", vectors, axis)
+        low = self.add("Neg", self.add("ReduceMin", vectors, axis))
+        return self.add("Div", self.add("Max", high, low, smallest), steps)
+
+    def write(self, path: Path, width: int, outputs: int, metadata: Mapping[str, str]) -> None:
+        """Write the graph, whose last node gives the logits; same graph, same bytes."""
+        self._nodes[-1].output[0] = OUTPUT
+        graph = helper.make_graph(
+            self._nodes,
+            "arginator",
+            [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["n", width])],
+            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", outputs])],
+            list(self._constants.values()),
+        )
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=IR_VERSION,
+            producer_name="arginator",
+        )
+        for key, text in metadata.items():
+            model.metadata_props.add(key=key, value=text)
+        onnx.checker.check_model(model, full_check=True)
+        with replacing(path) as temporary:
+            temporary.write_bytes(model.SerializeToString(deterministic=True))
