@@ -25,6 +25,13 @@ def _stay_inside(path: str) -> str:
     return path
 
 
+def _require_one(items: tuple[SourceFile, ...]) -> tuple[SourceFile, ...]:
+    """Refuse an empty list (pydantic's own check counts faulty items as absent)."""
+    if not items:
+        raise PydanticCustomError("fault", "is empty, expected at least one file")
+    return items
+
+
 InnerPath = Annotated[NonEmpty, AfterValidator(_stay_inside)]
 
 
@@ -73,9 +80,7 @@ class SourceFile(Section):
     path: InnerPath
     label: NonEmpty | None = None
     labels: InnerPath | None = None
-    headers: Annotated[tuple[HeaderRule, ...], Strict(strict=False), Field(min_length=1)] | None = (
-        None
-    )
+    headers: Annotated[tuple[HeaderRule, ...], Strict(strict=False)] | None = None
     category: NonEmpty | None = None
     ids: InnerPath | None = None
     matrix: NonEmpty | None = None
@@ -114,7 +119,7 @@ class DatasetDescription(Section):
     embedder: NonEmpty | None
     labels: Annotated[dict[NonEmpty, NonEmpty], Field(min_length=2)]
     on_invalid: Literal["fail", "skip"] = "fail"
-    files: Annotated[tuple[SourceFile, ...], Strict(strict=False), Field(min_length=1)]
+    files: Annotated[tuple[SourceFile, ...], Strict(strict=False), AfterValidator(_require_one)]
 
     @model_validator(mode="after")
     def _check_labels(self) -> DatasetDescription:

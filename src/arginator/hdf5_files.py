@@ -30,7 +30,7 @@ from arginator.vector_checks import (
 
 ID_ATTRIBUTE = "original_id"
 MAX_CHUNK_BYTES = 256 * 2**20
-DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 
 
 def read_hdf5(inspection: Inspection, matrix: str | None, names: str | None) -> Iterator[Batch]:
@@ -61,10 +61,10 @@ def _one_a_protein(root: h5g.GroupID, inspection: Inspection) -> Iterator[Batch]
     for name, data_set in _data_sets(root, inspection.path):
         _check_header(data_set, inspection.path, name)
         with naming_damage(inspection.path, *DAMAGE):
-            if not inspection.fits(name, data_set.shape):
-                continue
-            ids.append(_original_id(data_set, inspection.path) or name)
-            rows.append(_read_vector(data_set))
+            protein = _original_id(data_set, inspection.path) or name
+            if inspection.fits(protein, data_set.shape):
+                ids.append(protein)
+                rows.append(_read_vector(data_set))
         if len(ids) == BATCH_ROWS:
             yield ids, np.stack(rows)
             ids, rows = [], []
@@ -80,11 +80,14 @@ def _matrix(root: h5g.GroupID, path: Path, matrix: str, names: str) -> Iterator[
         raise DataError(path, f"holds no data set {name!r}", "correct 'matrix' or 'names'")
     vectors, labels = found[matrix.strip("/")], found[names.strip("/")]
     _check_header(vectors, path, matrix)
-    if vectors.rank != 2:
-        raise DataError(path, f"{matrix!r} has {vectors.rank} dimensions, expected 2", "")
-    rows, width = vectors.shape
-    claimed = rows * width * vectors.dtype.itemsize
-    refuse_bomb(path, repr(matrix), claimed, vectors.get_storage_size())
+    with naming_damage(path, *DAMAGE):
+        shape, stored = vectors.shape, vectors.get_storage_size()
+        claimed = math.prod(shape) * vectors.dtype.itemsize
+    if len(shape) != 2:
+        problem = f"{matrix!r} has {len(shape)} dimensions, expected one row a protein"
+        raise DataError(path, problem, "correct 'matrix'")
+    refuse_bomb(path, repr(matrix), claimed, stored)
+    rows = shape[0]
     ids = _read_names(labels, path, names, rows)
     for start in range(0, rows, BATCH_ROWS):
         with naming_damage(path, *DAMAGE):
@@ -94,7 +97,7 @@ def _matrix(root: h5g.GroupID, path: Path, matrix: str, names: str) -> Iterator[
 
 def _data_sets(root: h5g.GroupID, path: Path) -> Iterator[tuple[str, h5d.DatasetID]]:
     """Yield every data set below `root` with its path, in a fixed order."""
-    groups, seen = [("", root)], {h5o.get_info(root).addr}
+    groups, seen = [("", root)], {_address(root, path)}
     while groups:
         prefix, group = groups.pop()
         with naming_damage(path, *DAMAGE):
@@ -105,11 +108,17 @@ def _data_sets(root: h5g.GroupID, path: Path) -> Iterator[tuple[str, h5d.Dataset
             if isinstance(item, h5d.DatasetID):
                 yield name, item
             elif isinstance(item, h5g.GroupID):
-                address = h5o.get_info(item).addr
+                address = _address(item, path)
                 if address in seen:
                     raise _refusal(path, f"group {name!r} is reached twice (a loop of links)")
                 seen.add(address)
                 groups.append((f"{name}/", item))
+
+
+def _address(group: h5g.GroupID, path: Path) -> int:
+    """Return where in the file a group stands; links to the same group share it."""
+    with naming_damage(path, *DAMAGE):
+        return int(h5o.get_info(group).addr)
 
 
 def _open(group: h5g.GroupID, member: bytes, path: Path, name: str) -> object:
@@ -133,10 +142,10 @@ def _check_header(data_set: h5d.DatasetID, path: Path, name: str) -> None:
         if plan.get_external_count():
             raise _refusal(path, f"{name!r} has external storage")
         chunk = plan.get_chunk() if layout == h5d.CHUNKED else ()
-    try:
-        dtype = data_set.dtype
-    except TypeError:
-        dtype = "unknown to numpy"
+        try:
+            dtype = data_set.dtype
+        except TypeError:
+            dtype = "unknown to numpy"
     require_floats(dtype, path, f"data set {name!r}")
     if math.prod(chunk) * dtype.itemsize > MAX_CHUNK_BYTES:
         raise _refusal(path, f"{name!r} has chunks of more than {MAX_CHUNK_BYTES:,} bytes")

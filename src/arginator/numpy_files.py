@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Shaped
@@ -27,6 +27,15 @@ from arginator.vector_checks import (
 
 MAX_ITEM_BYTES = 4 * MAX_ID_CHARACTERS  # numpy keeps four bytes a character
 DAMAGE = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A binary stream, of a file or of a member of an archive."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Return the next bytes."""
+
 
 Header = tuple[tuple[int, ...], np.dtype[np.generic]]
 
@@ -71,7 +80,7 @@ def read_npz(inspection: Inspection, matrix: str | None, names: str | None) -> I
     matrix = _choose(headers, matrix, 2, "matrix", path)
     names = _choose(headers, names, 1, "names", path)
     _check_matrix(path, repr(matrix), *headers[matrix])
-    _check_text(path, repr(names), headers[names][1])
+    _check_names(path, repr(names), *headers[names])
     check_ids_match(path, headers[names][0][0], headers[matrix][0][0])
     with naming_damage(path, *DAMAGE), np.load(path, allow_pickle=False) as arrays:
         vectors, ids = arrays[matrix], arrays[names]
@@ -114,7 +123,7 @@ def _member_header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) 
     return shape, dtype
 
 
-def _read_header(file: IO[bytes], path: Path, name: str) -> Header:
+def _read_header(file: Readable, path: Path, name: str) -> Header:
     """Read shape and type of an array, and refuse pickled objects."""
     with naming_damage(path, *DAMAGE):
         version = npy.read_magic(file)
@@ -159,7 +168,11 @@ def _check_matrix(
         )
 
 
-def _check_text(path: Path, name: str, dtype: np.dtype[np.generic]) -> None:
+def _check_names(
+    path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype[np.generic]
+) -> None:
+    if len(shape) != 1:
+        raise DataError(path, f"{name} has {len(shape)} dimensions, expected one id a protein")
     if dtype.kind not in "US" or dtype.itemsize > MAX_ITEM_BYTES:
         raise DataError(
             path,

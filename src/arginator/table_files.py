@@ -83,7 +83,9 @@ def _lines(path: Path, delimiter: str) -> Iterator[tuple[str, Float64[np.ndarray
                 "add a line of column names",
             )
         while (cells := _next_line(lines, path)) is not None:
-            name, *numbers = cells or [""]
+            if not cells:
+                continue
+            name, *numbers = cells
             try:
                 yield name, np.array(numbers, np.float64)
             except ValueError as error:
@@ -116,7 +118,8 @@ def _columns(
             raise DataError(path, f"has no column {column!r} (there: {there})", f"correct {key!r}")
     id_type = schema.field(id_column).type
     if not (pa.types.is_string(id_type) or pa.types.is_large_string(id_type)):
-        raise DataError(path, f"column {id_column!r} is of type {id_type}, expected string", "")
+        problem = f"column {id_column!r} is of type {id_type}, expected string"
+        raise DataError(path, problem, "save the ids as strings")
     vector_type = schema.field(vector_column).type
     element = _element(vector_type)
     dtype = vector_type

@@ -31,6 +31,7 @@ def load_yaml(path: Path, model: type[Model], error: type[ArginatorError]) -> Mo
         return model.model_validate(content)
     except ValidationError as invalid:
         faults = invalid.errors(include_url=False)
+        faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")  # a typo explains more
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         problem, remedy = _describe(faults[0], model)
         raise error(path, problem + more, remedy) from None
@@ -46,8 +47,12 @@ def _describe(fault: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     if fault["type"] == "missing":
         return f"missing key {name!r}", "add it"
     message = fault["msg"][0].lower() + fault["msg"][1:]
+    if fault["type"] == "model_type" and not location:
+        return "holds no keys and values", ""
+    if not location:
+        return message, ""
     if fault["type"] == "fault":
-        return (f"{name!r} {message}" if name else message), ""
+        return f"{name!r} {message}", ""
     return f"{name!r} is {fault['input']!r}, but {message.removeprefix('input ')}", ""
 
 
