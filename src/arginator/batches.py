@@ -11,12 +11,12 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
-from arginator.errors import DataError
 from arginator.params import TrainParams
 from arginator.prepared import Prepared
+from arginator.supervision import check_folds
 from arginator.tasks import Task
 
-Batch = tuple[Float[Tensor, "n d"], Int[Tensor, " n"]]
+Batch = Sequence[Tensor]  # n vectors and their n class indices
 
 
 def balancing_weights(class_index: Int[Tensor, " n"], classes: int) -> Float[Tensor, " k"]:
@@ -114,31 +114,6 @@ class TrainingFolds(LightningDataModule):
         )
 
 
-def check_folds(train: Prepared, validation: Prepared, task: Task) -> None:
-    """Raise unless both folds have every class of `task` and vectors of one width.
-
-    Raises:
-        DataError: A class is missing from a fold, or the folds differ in width.
-    """
-    for fold, prepared in (("training", train), ("validation", validation)):
-        counts = np.bincount(task.encode(prepared.labels), minlength=len(task.classes))
-        if not counts.all():
-            missing = task.classes[int(counts.argmin())]
-            raise DataError(
-                f"{fold} fold",
-                f"{np.sum(counts == 0):,} of {len(counts):,} classes of task {task.name!r} have no "
-                f"protein (first: {missing!r})",
-                "split the data so that every fold has every class",
-            )
-    widths = train.embeddings.width, validation.embeddings.width
-    if widths[0] != widths[1]:
-        raise DataError(
-            "validation fold",
-            f"vectors have width {widths[1]:,}, expected {widths[0]:,} as in the training fold",
-            "take both folds from one data set",
-        )
-
-
 def _tensors(prepared: Prepared, task: Task) -> TensorDataset:
     """Return vectors and class indices, without a copy where numpy allows it."""
     matrix = np.require(prepared.embeddings.matrix, requirements=["C", "W"])
@@ -147,4 +122,4 @@ def _tensors(prepared: Prepared, task: Task) -> TensorDataset:
 
 def _loader(fold: TensorDataset, batches: Sampler[Tensor] | Sequence[Tensor]) -> DataLoader[Batch]:
     """Return a loader that takes each batch of row indices from the fold at once."""
-    return DataLoader(fold, batch_size=None, sampler=batches)  # type: ignore[arg-type]
+    return DataLoader(fold, batch_size=None, sampler=batches)

@@ -22,6 +22,7 @@ from arginator.params import TrainParams
 
 COLUMNS = ("epoch", "learning_rate", "train_loss", "val_loss", "val_mcc", "val_macro_f1")
 SGD_MOMENTUM = 0.9
+Row = dict[str, int | float]  # an epoch's values by `COLUMNS`
 
 
 class Learner(LightningModule):
@@ -41,7 +42,7 @@ class Learner(LightningModule):
         super().__init__()
         self.network, self.params = network, params
         self.register_buffer("class_weight", class_weight)
-        self.history: list[dict[str, float]] = []
+        self.history: list[Row] = []
         self._learning_rate = params.learning_rate
         self._step_losses: list[Float[Tensor, " n"]] = []
         self._held_out: list[tuple[Float[Tensor, "n k"], Int[Tensor, " n"]]] = []
@@ -73,7 +74,7 @@ class Learner(LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Add the epoch to the history and to the logger."""
         logits, class_index = zip(*self._held_out, strict=True)
-        row = {
+        row: Row = {
             "epoch": self.current_epoch + 1,
             "learning_rate": self._learning_rate,
             "train_loss": torch.cat(self._step_losses).double().mean().item(),
@@ -161,7 +162,7 @@ def _optimiser(network: FeedForward, params: TrainParams) -> Optimizer:
     return adam(network.parameters(), rate, weight_decay=decay, fused=True)
 
 
-def _check_finite(row: dict[str, float]) -> None:
+def _check_finite(row: Row) -> None:
     """Raise if a loss of the epoch is not finite.
 
     Raises:

@@ -8,7 +8,7 @@ import io
 import logging
 import signal
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from lightning.pytorch.loggers import Logger
 from arginator.batches import TrainingFolds
 from arginator.ffnn import FeedForward, build_network
 from arginator.files import write_text
-from arginator.learning import COLUMNS, BestEpoch, EpochProgress, Learner
+from arginator.learning import COLUMNS, BestEpoch, EpochProgress, Learner, Row
 from arginator.params import ModelParams, TrainParams
 from arginator.prepared import Prepared
 from arginator.tasks import Task
@@ -40,7 +40,7 @@ class Trained:
     """
 
     network: FeedForward
-    history: list[dict[str, float]]
+    history: list[Row]
     best_epoch: int
 
 
@@ -104,7 +104,7 @@ def fine_tune(
         return _fit(network.train(), folds, params, None)
 
 
-def write_history(history: Sequence[Mapping[str, float]], path: Path) -> None:
+def write_history(history: Sequence[Row], path: Path) -> None:
     """Write a history as CSV: six decimals, six significant digits for the learning rate."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
