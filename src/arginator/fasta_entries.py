@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TextIO
 
 from arginator.errors import DataError
 
@@ -47,7 +47,7 @@ class Entry:
         return f"{path}:{self.line}" + (f" (record {_shortened(self.id)!r})" if self.id else "")
 
 
-def read_entries(text: TextIO, path: Path) -> Iterator[Entry]:
+def read_entries(text: TextIOWrapper, path: Path) -> Iterator[Entry]:
     """Cut a FASTA file into records; blank lines mean nothing.
 
     Raises:
@@ -75,7 +75,7 @@ def read_entries(text: TextIO, path: Path) -> Iterator[Entry]:
     yield entry
 
 
-def _pieces(text: TextIO, path: Path) -> Iterator[tuple[int, bool, str]]:
+def _pieces(text: TextIOWrapper, path: Path) -> Iterator[tuple[int, bool, str]]:
     """Yield line number, whether a line starts here, and a line or `PIECE` characters of it."""
     line, starts_line = 1, True
     while piece := text.readline(PIECE):

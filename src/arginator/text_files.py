@@ -9,12 +9,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 from arginator.errors import DataError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 GZIP = b"\x1f\x8b"
 HEAD_BYTES = 4096
@@ -43,7 +39,7 @@ DISGUISES = {
 
 
 @contextmanager
-def open_text(path: Path, max_bytes: int) -> Iterator[TextIO]:
+def open_text(path: Path, max_bytes: int) -> Iterator[io.TextIOWrapper]:
     r"""Open a UTF-8 text file, plain or gzip, for reading with `\n` as the only line end.
 
     A byte order mark is dropped. A byte that is not UTF-8 reads as a lone surrogate (Python's
@@ -61,9 +57,7 @@ def open_text(path: Path, max_bytes: int) -> Iterator[TextIO]:
         raise DataError(path, f"cannot be read ({error.strerror})") from None
     with file:
         source = gzip.GzipFile(fileobj=file) if file.peek(2).startswith(GZIP) else file
-        with io.BufferedReader(
-            _Guarded(cast(BinaryIO, source), path, max_bytes), BUFFER_BYTES
-        ) as content:
+        with io.BufferedReader(_Guarded(source, path, max_bytes), BUFFER_BYTES) as content:
             _refuse_disguise(content.peek(HEAD_BYTES)[:HEAD_BYTES], path)
             with io.TextIOWrapper(content, "utf-8-sig", "surrogateescape") as text:
                 yield text
@@ -72,21 +66,20 @@ def open_text(path: Path, max_bytes: int) -> Iterator[TextIO]:
 class _Guarded(io.RawIOBase):
     """A binary stream that raises `DataError` above a byte limit and for damaged gzip."""
 
-    def __init__(self, source: BinaryIO, path: Path, max_bytes: int) -> None:
+    def __init__(self, source: io.BufferedIOBase, path: Path, max_bytes: int) -> None:
         self.source, self.path, self.max_bytes = source, path, max_bytes
         self.bytes_read = 0
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        view = memoryview(buffer)
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # all it is given
         try:
-            content = self.source.read(len(view))
+            content = self.source.read(len(buffer))
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             problem = f"damaged or incomplete gzip file ({error})"
             raise DataError(self.path, problem, "get the file again") from None
-        view[: len(content)] = content
+        buffer[: len(content)] = content
         self.bytes_read += len(content)
         if self.bytes_read > self.max_bytes:
             problem = f"more than {self.max_bytes:,} bytes of text, the limit"
