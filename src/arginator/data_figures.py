@@ -15,7 +15,6 @@ from arginator.canvas import DASHED, FOLD_COLOURS, GREY, INK, VERMILLION, house_
 from arginator.folds import FOLDS, Folds
 
 BINS = 60
-RIGHTMOST_LABEL = 0.8  # limit above which its name stands to the left of the line
 NARROWEST_LABELLED = 0.045  # share of the width below which a count does not fit
 
 
@@ -105,14 +104,12 @@ def _mark_limit(axes: Axes, limit: float, *, labelled: bool) -> None:
     axes.axvspan(limit, 1, color=VERMILLION, alpha=0.08, linewidth=0, zorder=0)
     axes.axvline(limit, color=INK, linewidth=1, linestyle=DASHED)
     if labelled:
-        inside = limit < RIGHTMOST_LABEL
         axes.annotate(
             f"limit {limit:g}",
             (limit, 0.97),
-            (5 if inside else -5, 0),
+            (5, 0),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            ha="left" if inside else "right",
             va="top",
             size=9,
         )

@@ -134,8 +134,9 @@ def write_results(results, folder):
         getattr(results, name).to_csv(folder / f"{name}.csv", index=False)
 
 
-def test_results_are_read_as_they_were_written_even_a_class_called_na(tmp_path):
-    results = make_results("multiclass", ["NA", "1", "null", "nan"])
+@pytest.mark.parametrize("classes", [["NA", "None", "nan"], ["1", "2", "3"]])
+def test_class_names_stay_as_they_were_written(tmp_path, classes):
+    results = make_results("multiclass", classes)
     write_results(results, tmp_path)
     read = read_results("multiclass", tmp_path, tmp_path, "val_loss")
     assert read.metrics == results.metrics
@@ -258,9 +259,10 @@ def test_a_model_that_only_says_yes_or_no_is_a_dot_at_its_choice():
 
 def test_curves_of_several_classes_stand_beside_those_of_the_best_baseline():
     results = make_results("multiclass")
+    results.metrics["nearest_neighbour"]["auprc"] = 0.99
     figure = draw_precision_recall(results.precision_recall, results.metrics, "multiclass")
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert labels == [*CLASSES["multiclass"], "network", "logistic regression"]
+    assert labels == [*CLASSES["multiclass"], "network", "nearest neighbour"]
     assert len(figure.axes[0].lines) == 10
 
 
