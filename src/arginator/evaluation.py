@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +16,11 @@ from arginator.baseline_models import Baseline
 from arginator.baselines import load_baselines
 from arginator.classifiers import OnnxClassifier
 from arginator.errors import ModelError
-from arginator.files import write_json
+from arginator.files import write_json, write_text
 from arginator.folds import Folds
 from arginator.metrics import classification_report
 from arginator.params import EvaluateParams
-from arginator.plot_data import Rows, curve_rows, prediction_rows
+from arginator.plot_data import HEADERS, Rows, curve_rows, prediction_rows
 from arginator.prepared import Prepared
 from arginator.tasks import Signature, Task
 
@@ -35,13 +37,13 @@ class Evaluation:
         test: Report of each model on the test fold, and what the numbers may be used for.
         validation: The same on the validation fold, by which models were chosen.
         choice: The model that ships, and why.
-        plot_data: What `arginator.plot_data` writes, all on the test fold.
+        curves: Rows of each table of `arginator.plot_data.HEADERS`, all on the test fold.
     """
 
     test: dict[str, Any]
     validation: dict[str, Any]
     choice: dict[str, Any]
-    plot_data: dict[str, Rows]
+    curves: dict[str, Rows]
 
 
 def evaluate(
@@ -85,9 +87,9 @@ def evaluate(
     }
     choice = choose_model(networks, reports["validation"], answers["validation"], max_mcc_drop)
     test, chosen = held_out["test"], answers["test"][choice["model"]]
-    plot_data = curve_rows(test, task, answers["test"], params.curve_points)
-    plot_data["predictions"] = prediction_rows(test, task, chosen)
-    return Evaluation(reports["test"], reports["validation"], choice, plot_data)
+    curves = curve_rows(test, task, answers["test"], params.curve_points)
+    curves["predictions"] = prediction_rows(test, task, chosen)
+    return Evaluation(reports["test"], reports["validation"], choice, curves)
 
 
 def choose_model(
@@ -125,6 +127,16 @@ def write_metrics(evaluation: Evaluation, folder: Path) -> None:
     write_json(evaluation.test, folder / "test.json")
     write_json(evaluation.validation, folder / "validation.json")
     write_json(evaluation.choice, folder / "choice.json")
+
+
+def write_curves(evaluation: Evaluation, folder: Path) -> None:
+    """Write roc.csv, precision_recall.csv and predictions.csv into `folder`."""
+    for name, header in HEADERS.items():
+        text = io.StringIO()
+        table = csv.writer(text, lineterminator="\n")
+        table.writerow(header)
+        table.writerows(evaluation.curves[name])
+        write_text(text.getvalue(), folder / f"{name}.csv")
 
 
 def _refuse_misfit(path: Path, signature: Signature, task: Task, prepared: Prepared) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64
 
-from arginator.files import write_text
 from arginator.metrics import precision_recall_points, roc_points
 from arginator.prepared import Prepared
 from arginator.tasks import Task
@@ -55,16 +51,6 @@ def prediction_rows(
             proteins.embeddings.ids, proteins.labels, answer, confidence, strict=True
         )
     ]
-
-
-def write_plot_data(plot_data: Mapping[str, Rows], folder: Path) -> None:
-    """Write each table of `HEADERS` as CSV into `folder`."""
-    for name, header in HEADERS.items():
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(header)
-        table.writerows(plot_data[name])
-        write_text(text.getvalue(), folder / f"{name}.csv")
 
 
 def _drawn_classes(task: Task, present: set[int]) -> list[int]:

@@ -13,12 +13,11 @@ from arginator.classifiers import OnnxClassifier
 from arginator.compression import export_onnx, prune_network, quantize_onnx
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError, ModelError
-from arginator.evaluation import choose_model, evaluate, write_metrics
+from arginator.evaluation import choose_model, evaluate, write_curves, write_metrics
 from arginator.ffnn import FeedForward, Shape
 from arginator.folds import FOLDS, Folds
 from arginator.metrics import classification_report
 from arginator.params import BaselineParams, EvaluateParams
-from arginator.plot_data import write_plot_data
 from arginator.prepared import Prepared, Provenance
 from arginator.tasks import Task, sign
 
@@ -136,7 +135,7 @@ def test_curves_are_of_the_positive_class_or_of_each_class(case):
     task, *_, evaluation = case
     expected = {"hit"} if task.kind == "binary" else set(LABELS)
     for name in ("roc", "precision_recall"):
-        rows = evaluation.plot_data[name]
+        rows = evaluation.curves[name]
         assert {row[1] for row in rows} == expected
         assert list(dict.fromkeys(row[0] for row in rows)) == MODELS
         assert max(rows.count(row) for row in rows) == 1
@@ -149,7 +148,7 @@ def test_predictions_are_those_of_the_chosen_model(case):
     test = folds.select(prepared, "test")
     classifier = OnnxClassifier(paths[evaluation.choice["model"]])
     probability = classifier.predict_probability(test.embeddings.matrix)
-    assert evaluation.plot_data["predictions"] == [
+    assert evaluation.curves["predictions"] == [
         (name, task.class_of[label], task.classes[row.argmax()], f"{row.max():.4f}")
         for name, label, row in zip(test.embeddings.ids, test.labels, probability, strict=True)
     ]
@@ -159,7 +158,7 @@ def test_what_is_written_can_be_read_back_and_is_the_same_each_time(case, tmp_pa
     *_, evaluation = case
     for folder in (tmp_path / "1", tmp_path / "2"):
         write_metrics(evaluation, folder)
-        write_plot_data(evaluation.plot_data, folder)
+        write_curves(evaluation, folder)
     content = {path.name: path.read_bytes() for path in sorted((tmp_path / "1").iterdir())}
     assert content == {path.name: path.read_bytes() for path in sorted((tmp_path / "2").iterdir())}
     assert json.loads(content["test.json"]) == evaluation.test
@@ -168,7 +167,7 @@ def test_what_is_written_can_be_read_back_and_is_the_same_each_time(case, tmp_pa
     lines = content["predictions.csv"].decode().splitlines()
     header, *rows = csv.reader(lines)
     assert header == ["id", "actual", "predicted", "confidence"]
-    assert [tuple(row) for row in rows] == evaluation.plot_data["predictions"]
+    assert [tuple(row) for row in rows] == evaluation.curves["predictions"]
     assert b"\r" not in content["roc.csv"]
     assert content["roc.csv"].startswith(b"model,class,false_positive_rate,true_positive_rate\n")
     assert content["precision_recall.csv"].startswith(b"model,class,recall,precision\n")
