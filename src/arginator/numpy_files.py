@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,16 @@ from arginator.vector_checks import (
 )
 
 MAX_ITEM_BYTES = 4 * MAX_ID_CHARACTERS  # numpy keeps four bytes a character
-DAMAGE = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    SyntaxError,  # numpy parses headers as Python literals
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    RuntimeError,  # an encrypted member, or a compression that Python does not know
+)
 
 
 @runtime_checkable

@@ -134,10 +134,12 @@ def _add_vectors(
         batches = read_vectors(
             folder / file.path, width=width, matrix=file.matrix, names=file.names, ids=ids
         )
-        for batch in batches:
-            start = len(collection.proteins)
-            _add(collection, _rows(batch, start, file, labeller, folder))
-            parts.append(batch.matrix)
+        with tqdm(desc=file.path, unit=" proteins", disable=None) as progress:
+            for batch in batches:
+                start = len(collection.proteins)
+                _add(collection, _rows(batch, start, file, labeller, folder))
+                parts.append(batch.matrix)
+                progress.update(len(batch.ids))
     collection.matrix = np.concatenate(parts) if parts else None
 
 

@@ -22,7 +22,8 @@ from arginator.vector_checks import (
     require_floats,
 )
 
-PARQUET_DAMAGE = (pa.ArrowException, OSError)
+PARQUET_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
+CHECKSUM = "CRC"  # in the message of a page whose checksum is wrong
 
 
 def read_parquet(inspection: Inspection, matrix: str | None, names: str | None) -> Iterator[Batch]:
@@ -40,8 +41,9 @@ def read_parquet(inspection: Inspection, matrix: str | None, names: str | None) 
     with naming_damage(path, *PARQUET_DAMAGE):
         file = pq.ParquetFile(path, page_checksum_verification=True)
     with file:
-        id_column, vector_column = _columns(file, path, matrix, names)
-        _check_footer(file, path)
+        with naming_damage(path, *PARQUET_DAMAGE):
+            id_column, vector_column = _columns(file, path, matrix, names)
+        _check_footer(file, path, [id_column, vector_column])
         for group in range(file.num_row_groups):
             batches = file.iter_batches(BATCH_ROWS, [group], [id_column, vector_column])
             while (batch := _next(batches, path, group)) is not None:
@@ -135,11 +137,23 @@ def _element(kind: pa.DataType) -> pa.DataType | None:
     return kind.value_type if any(test(kind) for test in is_list) else None
 
 
-def _check_footer(file: pq.ParquetFile, path: Path) -> None:
-    """Refuse a file whose footer claims far more numbers than its bytes can hold."""
-    metadata = file.metadata
+def _check_footer(file: pq.ParquetFile, path: Path, names: list[str]) -> None:
+    """Refuse a file whose footer claims far more numbers than its bytes can hold.
+
+    The file is scanned first, in flat memory: pyarrow ends the process when it is asked for the
+    sizes in a damaged footer, but a scan fails in good order.
+    """
+    try:
+        file.scan_contents(names)
+    except PARQUET_DAMAGE as error:
+        if CHECKSUM in str(error):
+            return  # reading tells the row group
+        raise _damage(error, path) from None
+    metadata, prefixes = file.metadata, tuple(f"{name}." for name in names)
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
-    columns = [group.column(index) for group in groups for index in range(group.num_columns)]
+    paths = [file.schema.column(index).path for index in range(len(file.schema))]
+    read = [index for index, leaf in enumerate(paths) if f"{leaf}.".startswith(prefixes)]
+    columns = [group.column(index) for group in groups for index in read]
     claimed = 4 * sum(column.num_values for column in columns)
     claimed = max(claimed, sum(column.total_uncompressed_size for column in columns))
     refuse_bomb(path, "the footer", claimed, path.stat().st_size)
@@ -150,14 +164,20 @@ def _next(batches: Iterator[pa.RecordBatch], path: Path, group: int) -> pa.Recor
     try:
         return next(batches, None)
     except PARQUET_DAMAGE as error:
-        reason = " ".join(str(error).split())
-        what = "checksum failed" if "CRC" in reason else f"damaged or incomplete ({reason})"
-        raise DataError(path, f"{what}, row group {group}", "fetch or export it again") from None
+        raise _damage(error, path, f", row group {group}") from None
+
+
+def _damage(error: Exception, path: Path, place: str = "") -> DataError:
+    """Return the error for a file that cannot be decoded."""
+    reason = " ".join(str(error).split())
+    what = "checksum failed" if CHECKSUM in reason else f"damaged or incomplete ({reason})"
+    return DataError(path, what + place, "fetch or export it again")
 
 
 def _rows(ids: pa.Array, vectors: pa.Array, inspection: Inspection) -> Iterator[Batch]:
     """Yield the sound rows of a batch, note the others."""
-    names = ids.to_pylist()
+    with naming_damage(inspection.path, UnicodeDecodeError):
+        names = ids.to_pylist()
     lengths = pc.list_value_length(vectors).to_pylist()
     elements = pc.list_flatten(vectors)
     nulls = set(pc.list_parent_indices(vectors).filter(pc.is_null(elements)).to_pylist())

@@ -1,5 +1,6 @@
 """Ready vectors come out as they went in, whatever file holds them; what is faulty is named."""
 
+import contextlib
 import csv
 import pickle
 from pathlib import Path
@@ -25,7 +26,8 @@ VECTORS = np.arange(len(ODD_IDS) * WIDTH, dtype=np.float32).reshape(-1, WIDTH) /
 def read(path: Path, **options: object) -> Embeddings:
     batches = list(read_vectors(path, **options))
     ids = tuple(name for batch in batches for name in batch.ids)
-    return Embeddings(ids, np.concatenate([batch.matrix for batch in batches]))
+    none = np.empty((0, WIDTH), np.float32)
+    return Embeddings(ids, np.concatenate([batch.matrix for batch in batches] or [none]))
 
 
 def write_hdf5(path: Path, ids: tuple[str, ...], matrix: np.ndarray) -> dict[str, object]:
@@ -198,6 +200,25 @@ def test_a_truncated_file_is_damaged(
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(DataError, match=r"damaged or incomplete \(.+\); fetch or export it again"):
         read(path, **options)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["lists.parquet", "fixed.pq", "arrays.npz", "matrix.npy", "table.csv"]
+)
+def test_flipped_bits_are_named_or_read_never_a_crash(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    options = WRITERS[name](path, ("a", "b", "c"), VECTORS[:3])
+    whole = path.read_bytes()
+    rng = np.random.default_rng(1)
+    for _ in range(100):
+        broken = bytearray(whole)
+        broken[rng.integers(len(whole))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(broken)
+        with contextlib.suppress(DataError):
+            read(path, **options)
     assert capfd.readouterr().err == ""
 
 
