@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -23,6 +24,7 @@ from arginator.prepared import Prepared
 from arginator.tasks import Signature, Task
 from arginator.training import fine_tune
 
+SAMPLE_ROWS = 8192  # vectors that neurons are judged on
 ONE_NODE = {"relu": "Relu", "gelu": "Gelu", "tanh": "Tanh"}
 
 
@@ -42,7 +44,7 @@ def compress_network(
         ModelError: A loss is not finite.
     """
     return fine_tune(
-        prune_network(network, compress.prune_ratio),
+        prune_network(network, compress.prune_ratio, torch.from_numpy(train.embeddings.matrix)),
         train,
         validation,
         task,
@@ -53,26 +55,30 @@ def compress_network(
     ).network
 
 
-def prune_network(network: FeedForward, ratio: float) -> FeedForward:
+def prune_network(network: FeedForward, ratio: float, vectors: Float[Tensor, "n d"]) -> FeedForward:
     """Return a copy without the share `ratio` of the neurons of each hidden layer.
 
-    The neurons with the least norm of weights in times norm of weights out go, of equals the
-    later ones; the number is rounded, and one neuron always stays. What stays keeps its weights
-    and its order.
+    The neurons that contribute least to the next layer's differences between `vectors` go:
+    deviation of the activation times norm of the weights out, of equals the later ones. The next
+    layer's bias takes over what they contribute on average. Their number is rounded, and one
+    always stays. Those that stay keep their weights and their order.
+
+    References:
+        Molchanov et al. 2017, ICLR (neurons by contribution); the mean in the bias after
+        Ye et al. 2018, doi:10.48550/arXiv.1802.00124.
     """
-    kept = [_strongest(_importance(network, layer), ratio) for layer in range(_depth(network))]
-    rows_of = {f"block_{layer}": rows for layer, rows in enumerate(kept)}
-    columns_of = dict(zip([*list(rows_of)[1:], "output"], kept, strict=False))
-    state = {}
-    for name, value in network.state_dict().items():
-        child = name.partition(".")[0]
-        if child in rows_of and value.ndim > 0:
-            value = value[rows_of[child]]
-        if child in columns_of and value.ndim > 1:
-            value = value[:, columns_of[child]]
-        state[name] = value
+    network = copy.deepcopy(network).eval()
+    kept = []
+    for layer, (deviation, mean) in enumerate(_activation_statistics(network, vectors)):
+        following = _raw_linear(network, layer + 1)
+        weight = following.weight.detach()
+        stays = _strongest(deviation * weight.norm(dim=0), ratio)
+        gone = torch.ones(len(mean), dtype=torch.bool)
+        gone[stays] = False
+        following.bias.data += weight[:, gone] @ mean[gone]
+        kept.append(stays)
     pruned = FeedForward(replace(network.shape, hidden=tuple(len(rows) for rows in kept)))
-    pruned.load_state_dict(state)
+    pruned.load_state_dict(_without_neurons(network, kept))
     return pruned.eval()
 
 
@@ -136,31 +142,50 @@ def _depth(network: FeedForward) -> int:
     return len(network.shape.hidden)
 
 
-def _linear(network: FeedForward, layer: int) -> nn.Linear:
-    """Return the linear part of a layer, counted from 0; the last one is the output.
+def _raw_linear(network: FeedForward, layer: int) -> nn.Linear:
+    """Return the linear part of a layer, counted from 0; the last one is the output."""
+    name = "output" if layer == _depth(network) else f"block_{layer}.linear"
+    return cast(nn.Linear, network.get_submodule(name))
 
-    Batch normalisation, which is linear too, is merged into it.
-    """
+
+def _linear(network: FeedForward, layer: int) -> nn.Linear:
+    """Return the linear part of a layer with batch normalisation, which is linear too, in it."""
+    linear = _raw_linear(network, layer)
     if layer == _depth(network):
-        return cast(nn.Linear, network.get_submodule("output"))
-    block = network.get_submodule(f"block_{layer}")
-    normalisation = block.get_submodule("normalisation")
-    linear = cast(nn.Linear, block.get_submodule("linear"))
+        return linear
+    normalisation = network.get_submodule(f"block_{layer}.normalisation")
     if isinstance(normalisation, nn.BatchNorm1d):
-        return fuse_linear_bn_eval(linear.eval(), normalisation.eval())
+        return fuse_linear_bn_eval(linear, normalisation)
     return linear
 
 
-def _importance(network: FeedForward, layer: int) -> Float[Tensor, " neurons"]:
-    """Return norm of weights in times norm of weights out for each neuron of a hidden layer."""
-    network = copy.deepcopy(network).eval()
-    normalisation = network.get_submodule(f"block_{layer}.normalisation")
-    with torch.no_grad():
-        into: Tensor = _linear(network, layer).weight.norm(dim=1)
-        if isinstance(normalisation, nn.LayerNorm):
-            into = into * normalisation.weight.abs()
-        out: Tensor = _linear(network, layer + 1).weight.norm(dim=0)
-        return into * out
+@torch.no_grad()
+def _activation_statistics(
+    network: FeedForward, vectors: Float[Tensor, "n d"]
+) -> list[tuple[Tensor, Tensor]]:
+    """Return deviation and mean of each neuron of each hidden layer over a sample of `vectors`."""
+    step = -(-len(vectors) // SAMPLE_ROWS)
+    values = network.standardise(vectors[::step].float())
+    statistics = []
+    for layer in range(_depth(network)):
+        values = network.get_submodule(f"block_{layer}")(values)
+        statistics.append(torch.std_mean(values, dim=0, correction=0))
+    return statistics
+
+
+def _without_neurons(network: FeedForward, kept: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Return the weights of `network` with only the neurons `kept` of each hidden layer."""
+    rows_of = {f"block_{layer}": rows for layer, rows in enumerate(kept)}
+    columns_of = dict(zip([*list(rows_of)[1:], "output"], kept, strict=False))
+    state = {}
+    for name, value in network.state_dict().items():
+        child = name.partition(".")[0]
+        if child in rows_of and value.ndim > 0:
+            value = value[rows_of[child]]
+        if child in columns_of and value.ndim > 1:
+            value = value[:, columns_of[child]]
+        state[name] = value
+    return state
 
 
 def _strongest(importance: Float[Tensor, " neurons"], ratio: float) -> Int[Tensor, " kept"]:

@@ -46,6 +46,9 @@ def make_vectors(n, seed=0, width=WIDTH):
     return np.random.default_rng(seed).normal(size=(n, width)).astype(np.float32)
 
 
+SAMPLE = torch.from_numpy(make_vectors(500, seed=7))
+
+
 def torch_probability(network, vectors):
     with torch.no_grad():
         return class_probability(network(torch.from_numpy(vectors)).numpy())
@@ -181,7 +184,7 @@ def test_a_missing_model_cannot_be_quantized(tmp_path):
 )
 @pytest.mark.parametrize("normalisation", NORMALISATIONS)
 def test_pruning_really_removes_the_share_of_neurons(normalisation, ratio, hidden):
-    pruned = prune_network(make_network(normalisation=normalisation), ratio)
+    pruned = prune_network(make_network(normalisation=normalisation), ratio, SAMPLE)
     assert pruned.shape.hidden == hidden
     assert pruned.block_0.linear.weight.shape == (hidden[0], WIDTH)
     assert pruned.block_1.linear.weight.shape == (hidden[1], hidden[0])
@@ -190,7 +193,7 @@ def test_pruning_really_removes_the_share_of_neurons(normalisation, ratio, hidde
 
 def test_pruning_a_network_without_hidden_layers_copies_it():
     network = make_network(())
-    pruned = prune_network(network, 0.5)
+    pruned = prune_network(network, 0.5, SAMPLE)
     assert pruned is not network
     assert torch.equal(pruned.output.weight, network.output.weight)
 
@@ -205,7 +208,7 @@ def test_pruning_silent_neurons_never_changes_an_answer(order, normalisation):
         network.block_1.linear.weight[:, silent] = 0
         network.output.weight[:, 6:] = 0
     vectors = make_vectors(20)
-    pruned = prune_network(network, 0.5)
+    pruned = prune_network(network, 0.5, SAMPLE)
     loud = [row for row in range(16) if row not in silent]
     assert torch.equal(pruned.block_0.linear.weight, network.block_0.linear.weight[loud])
     if normalisation != "layer":
@@ -214,10 +217,31 @@ def test_pruning_silent_neurons_never_changes_an_answer(order, normalisation):
         )
 
 
+@pytest.mark.parametrize("normalisation", ["batch", "none"])
+def test_neurons_that_never_change_leave_their_part_to_the_next_bias(normalisation):
+    network = make_network((16, 12), normalisation=normalisation)
+    with torch.no_grad():
+        for block in (network.block_0, network.block_1):
+            block.linear.weight[::2] = 0
+            block.linear.bias[::2] = 3
+    pruned = prune_network(network, 0.5, SAMPLE)
+    vectors = make_vectors(20)
+    np.testing.assert_allclose(
+        torch_probability(pruned, vectors), torch_probability(network, vectors), atol=1e-5
+    )
+
+
+def test_neurons_are_judged_on_all_of_the_data_in_any_float():
+    network, many = make_network(), torch.from_numpy(make_vectors(20_000)).half()
+    pruned = prune_network(network, 0.5, many)
+    spaced = prune_network(network, 0.5, many[::3].float())
+    assert torch.equal(pruned.output.weight, spaced.output.weight)
+
+
 def test_pruning_leaves_the_network_as_it_was():
     network = make_network()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    prune_network(network, 0.5)
+    prune_network(network, 0.5, SAMPLE)
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 
@@ -261,7 +285,7 @@ def test_a_pruned_network_recovers_by_fine_tuning():
     compress = CompressParams(
         prune_ratio=0.75, finetune_epochs=15, finetune_learning_rate=0.01, max_mcc_drop=0.01
     )
-    raw = prune_network(network, compress.prune_ratio)
+    raw = prune_network(network, compress.prune_ratio, torch.from_numpy(folds[0].embeddings.matrix))
     tuned = compress_network(network, *folds, task, compress, params, seed=3)
     vectors, target = folds[1].embeddings.matrix, task.encode(folds[1].labels)
     accuracy = {

@@ -53,7 +53,8 @@ def make_models(folder, task, prepared, folds):
     save_baselines(baselines, signature, folder / "baseline")
     network = make_network(baselines["logistic_regression"], task)
     export_onnx(network, signature, folder / "network.onnx")
-    export_onnx(prune_network(network, 0.5), signature, folder / "pruned.onnx")
+    vectors = torch.from_numpy(train.embeddings.matrix)
+    export_onnx(prune_network(network, 0.5, vectors), signature, folder / "pruned.onnx")
     quantize_onnx(folder / "network.onnx", folder / "quantized.onnx")
     return {name: folder / f"{name}.onnx" for name in ("network", "pruned", "quantized")}
 
