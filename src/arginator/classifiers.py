@@ -26,6 +26,14 @@ UNREADABLE = (
 )
 
 
+ONNX_FOLDERS = {"network": "onnx", "pruned": "pruned", "quantized": "quantized"}
+
+
+def onnx_paths(models: Path) -> dict[str, Path]:
+    """Return the ONNX file of each network of a task, by the name of the model."""
+    return {name: models / folder / "model.onnx" for name, folder in ONNX_FOLDERS.items()}
+
+
 class OnnxClassifier:
     """A network in an ONNX file, run by ONNX Runtime on the CPU; needs neither torch nor onnx.
 

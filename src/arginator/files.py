@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -53,9 +54,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
         yield temporary
-        for file in sorted(temporary.rglob("*")):
-            _sync(file)
-        temporary.chmod(0o777 & ~_umask())
+        for path_within in [temporary, *temporary.rglob("*")]:
+            path_within.chmod((0o777 if path_within.is_dir() else 0o666) & ~_umask())
+            _sync(path_within)
         _swap(temporary, path)
         _sync(path.parent)
     finally:
@@ -78,6 +79,12 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(path, "holds no JSON object", "run `dvc repro`")
     return content
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

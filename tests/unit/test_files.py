@@ -114,12 +114,13 @@ def test_outputs_have_the_modes_of_the_umask(tmp_path: Path) -> None:
     old = os.umask(0o027)
     try:
         write_text("x", tmp_path / "a")
-        with replacing_folder(tmp_path / "b"):
-            pass
+        with replacing_folder(tmp_path / "b") as folder:
+            (folder / "c").touch(0o600)
     finally:
         os.umask(old)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o750
+    assert (tmp_path / "b" / "c").stat().st_mode & 0o777 == 0o640
 
 
 def test_json_is_laid_out_the_same_and_refuses_what_is_no_number(tmp_path: Path) -> None:
