@@ -77,6 +77,14 @@ def test_sequences_and_ids_are_always_unique_and_as_many_as_asked_for(
     assert positives == round(params.proteins * params.positive_fraction)
 
 
+def test_alleles_and_members_that_hardly_differ_are_told_apart() -> None:
+    params = DEMO.model_copy(
+        update={"proteins": 505, "families_per_class": 6, "member_divergence": 0.01}
+    )
+
+    assert len({protein.residues for protein in simulate(params, seed=1)}) == 505
+
+
 def test_labels_and_categories_have_the_real_proportions() -> None:
     label = Counter(protein.label for protein in simulated())
     category = Counter(protein.category for protein in simulated())
