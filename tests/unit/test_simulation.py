@@ -22,11 +22,19 @@ from arginator.datasets import load_description
 from arginator.evolution import Evolution, Protein, residue_exchange
 from arginator.kmers import KmerEmbedder
 from arginator.label_tables import read_labels
-from arginator.params import DemoParams, load_params
+from arginator.params import DemoParams
 from arginator.sequences import STANDARD_RESIDUES, read_fasta
 from arginator.simulation import SimulatedProtein, share_out, simulate, write_demo
 
-DEMO = load_params(Path(__file__).parents[2] / "params.yaml").demo
+DEMO = DemoParams(
+    proteins=6000,
+    positive_fraction=0.075,
+    hard_negative_fraction=0.15,
+    families_per_class=24,
+    class_divergence=1.5,
+    family_divergence=2.5,
+    member_divergence=0.25,
+)
 SMALL = DEMO.model_copy(update={"proteins": 1125, "positive_fraction": 0.4})
 
 
