@@ -75,7 +75,7 @@ def prepare_toxins(data: Path, clone: Path) -> list[str]:
     return [
         "source=own",
         "embedder.name=prott5",
-        "split.max_similarity=0.9",
+        "split.max_similarity=0.8",
         "tasks.binary.positive=[Ly-6]",
         "tasks.binary.positive_name=Ly-6",
         "tasks.binary.negative_name=toxin",

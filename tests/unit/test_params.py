@@ -140,7 +140,7 @@ def test_a_number_out_of_range_is_named_with_the_range(key: str, value: float, p
         ("embedder.kmer_lengths", [2, 9], "'embedder.kmer_lengths.1' is 9"),
         ("tasks", {}, "'tasks' is {}, but "),
         ("tasks.binary.kind", "ternary", "ternary"),
-        ("split.fractions.test", 0.2, "the four fractions add up to 1.1, expected 1"),
+        ("split.fractions.test", 0.3, "the four fractions add up to 1.1, expected 1"),
         ("model", 3, "'model' is 3, but "),
     ],
 )
