@@ -84,7 +84,7 @@ def run_dvc(
     ended = time.perf_counter()
     if process.returncode:
         sys.exit(f"dvc {' '.join(arguments)} failed:\n{''.join(lines)}")
-    ends = [mark for _, mark in marks[1:]] + [ended]
+    ends = [*(mark for _, mark in marks), ended][1:]
     stage_seconds = {name: end - start for (name, start), end in zip(marks, ends, strict=True)}
     peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return Run(ended - started, stage_seconds, peak_mib, "".join(lines))

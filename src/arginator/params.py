@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
-from pydantic_core import ErrorDetails, PydanticCustomError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic_core import PydanticCustomError
 
 from arginator.errors import ParamsError
+from arginator.yaml_files import load_yaml
 
 Share = Annotated[float, Field(ge=0.02, le=0.94)]
 NonEmpty = Annotated[str, Field(min_length=1)]
@@ -57,7 +55,9 @@ class FoldFractions(Section):
     def _add_up(self) -> FoldFractions:
         total = self.train + self.validation + self.calibration + self.test
         if abs(total - 1) > 1e-6:
-            raise PydanticCustomError("sum", f"the four fractions add up to {total:g}, expected 1")
+            raise PydanticCustomError(
+                "fault", f"has four shares that add up to {total:g}, expected 1"
+            )
         return self
 
 
@@ -181,46 +181,9 @@ def load_params(path: Path) -> Params:
         ParamsError: The file is missing or no YAML mapping, or a key is unknown, missing, of the
             wrong type or out of range; the message covers the first fault and counts the rest.
     """
-    try:
-        content = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ParamsError(path, "no such file", "run from the project's folder") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(path, f"not readable as YAML ({' '.join(str(error).split())})") from None
-    try:
-        return Params.model_validate(content)
-    except ValidationError as error:
-        faults = error.errors(include_url=False)
-        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        problem, remedy = _describe(faults[0])
-        raise ParamsError(path, problem + more, remedy) from None
-
-
-def _describe(fault: ErrorDetails) -> tuple[str, str]:
-    """Return what is wrong and what to do about one of pydantic's faults."""
-    location = _without_tag([str(part) for part in fault["loc"]])
-    name = ".".join(location)
-    if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(location[-1], _known_keys(location[:-1]), n=1)
-        return f"unknown key {name!r}", f"did you mean {near[0]!r}?" if near else "remove it"
-    if fault["type"] == "missing":
-        return f"missing key {name!r}", "add it"
-    message = fault["msg"][0].lower() + fault["msg"][1:]
-    if not location:
-        return message, ""
-    return f"{name!r} is {fault['input']!r}, but {message.removeprefix('input ')}", ""
+    return load_yaml(path, Params, ParamsError, _without_tag)
 
 
 def _without_tag(location: list[str]) -> list[str]:
-    """Drop the tag that pydantic puts after a task's name."""
+    """Drop the kind that pydantic puts after a task's name."""
     return location[:2] + location[3:] if location[:1] == ["tasks"] else location
-
-
-def _known_keys(location: list[str]) -> list[str]:
-    """Return the keys allowed in the section at `location`."""
-    if location[:1] == ["tasks"]:
-        return [*BinaryTask.model_fields]
-    section: Any = Params
-    for part in location:
-        section = section.model_fields[part].annotation
-    return [*section.model_fields]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -16,15 +17,28 @@ from arginator.errors import ArginatorError
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def load_yaml(path: Path, model: type[Model], error: type[ArginatorError]) -> Model:
+def load_yaml(
+    path: Path,
+    model: type[Model],
+    error: type[ArginatorError],
+    locate: Callable[[list[str]], list[str]] = list,
+) -> Model:
     """Read and check a YAML 1.2 file (so that `1e-05` is a number).
 
+    Args:
+        path: The file.
+        model: What it should hold.
+        error: What is raised when it does not.
+        locate: Turns pydantic's path to a fault into the one that stands in the file.
+
     Raises:
-        error: The file is unreadable, or a key is unknown, missing, of the wrong type or out of
-            range; the message covers the first fault and counts the rest.
+        error: The file is missing or unreadable, or a key is unknown, missing, of the wrong type
+            or out of range; the message covers the first fault and counts the rest.
     """
     try:
         content = YAML(typ="safe", pure=True).load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise error(path, "no such file", "run from the project's folder") from None
     except (YAMLError, UnicodeDecodeError) as fault:
         raise error(path, f"not readable as YAML ({' '.join(str(fault).split())})") from None
     try:
@@ -33,13 +47,21 @@ def load_yaml(path: Path, model: type[Model], error: type[ArginatorError]) -> Mo
         faults = invalid.errors(include_url=False)
         faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")  # a typo explains more
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-        problem, remedy = _describe(faults[0], model)
+        problem, remedy = _describe(faults[0], model, locate)
         raise error(path, problem + more, remedy) from None
 
 
-def _describe(fault: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+def _tell_apart(faults: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out the lists that are too short only because an item is at fault."""
+    outer = {fault["loc"][:-1] for fault in faults}
+    return [fault for fault in faults if fault["type"] != "too_short" or fault["loc"] not in outer]
+
+
+def _describe(
+    fault: ErrorDetails, model: type[BaseModel], locate: Callable[[list[str]], list[str]]
+) -> tuple[str, str]:
     """Return what is wrong and what to do about one of pydantic's faults."""
-    location = [str(part) for part in fault["loc"]]
+    location = locate([str(part) for part in fault["loc"]])
     name = ".".join(location)
     if fault["type"] == "extra_forbidden":
         near = difflib.get_close_matches(location[-1], _known_keys(model, location[:-1]), n=1)

@@ -137,15 +137,25 @@ def test_a_number_out_of_range_is_named_with_the_range(key: str, value: float, p
         ("model.dropout", float("nan"), "'model.dropout' is nan, but should be a finite number"),
         ("split.method", "cleverly", "should be 'cluster', 'random' or 'given'"),
         ("embedder.kmer_lengths", [], "'embedder.kmer_lengths' is []"),
-        ("embedder.kmer_lengths", [2, 9], "'embedder.kmer_lengths.1' is 9"),
+        (
+            "embedder.kmer_lengths",
+            [2, 9],
+            "params.yaml: 'embedder.kmer_lengths.1' is 9, but should be less than or equal to 4",
+        ),
         ("tasks", {}, "'tasks' is {}, but "),
         ("tasks.binary.kind", "ternary", "ternary"),
-        ("split.fractions.test", 0.3, "the four fractions add up to 1.1, expected 1"),
+        (
+            "split.fractions.test",
+            0.3,
+            "'split.fractions' has four shares that add up to 1.1, expected 1",
+        ),
         ("model", 3, "'model' is 3, but "),
     ],
 )
 def test_a_wrong_value_is_explained(key: str, value: object, expected: str, path: Path) -> None:
-    assert expected in message(set_at(DEFAULTS, key, value), path)
+    text = message(set_at(DEFAULTS, key, value), path)
+    assert expected in text
+    assert "more)" not in text
 
 
 @pytest.mark.parametrize("written", ["1e-5", "1e-05", "1E-5", "0.00001"])
