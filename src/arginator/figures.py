@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from arginator.canvas import write_figure
-from arginator.curve_figures import draw_precision_recall, draw_roc
-from arginator.data_figures import draw_folds, draw_similarity
+from arginator.drawing.canvas import write_figure
+from arginator.drawing.curve_figures import draw_precision_recall, draw_roc
+from arginator.drawing.data_figures import draw_folds, draw_similarity
+from arginator.drawing.model_figures import draw_confusion, draw_models, draw_training
 from arginator.errors import DataError
 from arginator.files import read_json
 from arginator.folds import Folds
-from arginator.model_figures import draw_confusion, draw_models, draw_training
 
 COLUMNS = {
     "roc": ("model", "class", "false_positive_rate", "true_positive_rate"),

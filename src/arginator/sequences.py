@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from arginator.errors import DataError
-from arginator.fasta_entries import Entry, read_entries
-from arginator.text_files import open_text
+from arginator.readers.fasta_entries import Entry, read_entries
+from arginator.readers.text_files import open_text
 
 STANDARD_RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 NUCLEOTIDES = "ACGTUN"

@@ -8,10 +8,10 @@ from typing import Literal
 
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError
-from arginator.hdf5_files import read_hdf5
-from arginator.numpy_files import read_npy, read_npz
-from arginator.table_files import read_csv, read_parquet
-from arginator.vector_checks import Batch, Inspection
+from arginator.readers.hdf5_files import read_hdf5
+from arginator.readers.numpy_files import read_npy, read_npz
+from arginator.readers.table_files import read_csv, read_parquet
+from arginator.readers.vector_checks import Batch, Inspection
 
 Format = Literal["hdf5", "parquet", "npz", "npy", "csv", "pickle"]
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from arginator.canvas import (
+from arginator.drawing.canvas import (
     BASELINES,
     CLASS_COLOURS,
     MODEL_COLOURS,

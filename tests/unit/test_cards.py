@@ -7,8 +7,8 @@ import pytest
 from jinja2 import UndefinedError
 from markdown_it import MarkdownIt
 
-from arginator.canvas import MODEL_COLOURS
 from arginator.cards import BASELINES, MODELS, read_facts, render_card
+from arginator.drawing.canvas import MODEL_COLOURS
 from arginator.errors import ModelError
 from arginator.files import write_json
 from arginator.prepared import Provenance

@@ -12,14 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
-from arginator.canvas import MODEL_COLOURS, house_style
-from arginator.curve_figures import draw_precision_recall, draw_roc
-from arginator.data_figures import draw_folds, draw_similarity
+from arginator.drawing.canvas import MODEL_COLOURS, house_style
+from arginator.drawing.curve_figures import draw_precision_recall, draw_roc
+from arginator.drawing.data_figures import draw_folds, draw_similarity
+from arginator.drawing.model_figures import (
+    draw_confusion,
+    draw_models,
+    find_best_epoch,
+    format_share,
+)
 from arginator.errors import DataError
 from arginator.figures import TaskResults, draw_data, draw_task, read_results, write_figures
 from arginator.files import write_json
 from arginator.folds import Folds
-from arginator.model_figures import draw_confusion, draw_models, find_best_epoch, format_share
 
 CLASSES = {"binary": ["other", "toxin"], "multiclass": ["A", "B", "C", "D", "non"]}
 SVG = "{http://www.w3.org/2000/svg}"

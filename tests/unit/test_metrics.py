@@ -156,6 +156,19 @@ def test_curves_are_those_of_scikit_learn(case):
     assert (recall[0], precision[0], recall[-1]) == (0, 1, 1)
 
 
+def test_a_curve_of_few_points_is_kept_whole():
+    positive, score = np.arange(40) % 3 == 0, np.arange(40.0)
+    whole = roc_points(positive, score, 10_000)
+    np.testing.assert_array_equal(roc_points(positive, score, len(whole[0])), whole)
+
+
+def test_thinning_keeps_points_at_few_false_positives():
+    rng = np.random.default_rng(3)
+    positive = rng.random(60_000) < 0.1
+    false_rate, _ = roc_points(positive, positive + rng.normal(0, 0.7, 60_000), 100)
+    assert np.count_nonzero((false_rate > 0) & (false_rate < 0.01)) >= 10
+
+
 def test_thinning_loses_little_of_the_area():
     rng = np.random.default_rng(0)
     positive = rng.random(20_000) < 0.07

@@ -8,7 +8,7 @@ import pytest
 from numpy.lib import format as npy
 
 from arginator.errors import DataError
-from arginator.numpy_files import read_ids
+from arginator.readers.numpy_files import read_ids
 from arginator.vector_files import read_vectors
 
 MATRIX = np.arange(8, dtype=np.float32).reshape(2, 4)

@@ -15,8 +15,8 @@ from Bio import SeqIO
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arginator import fasta_entries
 from arginator.errors import DataError
+from arginator.readers import fasta_entries
 from arginator.sequences import Record, Rejected, read_fasta
 
 SHARED = Path(__file__).parents[2] / "../shared/data"

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from arginator.canvas import (
+from arginator.drawing.canvas import (
     BASELINES,
     BLUE,
     DASHED,

@@ -17,7 +17,7 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5s
 from jaxtyping import Shaped
 
 from arginator.errors import DataError
-from arginator.vector_checks import (
+from arginator.readers.vector_checks import (
     BATCH_ROWS,
     Batch,
     Inspection,

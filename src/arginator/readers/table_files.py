@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Float64
 
 from arginator.errors import DataError
-from arginator.vector_checks import (
+from arginator.readers.vector_checks import (
     BATCH_ROWS,
     Batch,
     Inspection,

@@ -15,7 +15,7 @@ from jaxtyping import Shaped
 from numpy.lib import format as npy
 
 from arginator.errors import DataError
-from arginator.vector_checks import (
+from arginator.readers.vector_checks import (
     BATCH_ROWS,
     MAX_ID_CHARACTERS,
     Batch,

@@ -11,7 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from arginator.canvas import DASHED, FOLD_COLOURS, GREY, INK, VERMILLION, house_style, new_figure
+from arginator.drawing.canvas import (
+    DASHED,
+    FOLD_COLOURS,
+    GREY,
+    INK,
+    VERMILLION,
+    house_style,
+    new_figure,
+)
 from arginator.folds import FOLDS, Folds
 
 BINS = 60

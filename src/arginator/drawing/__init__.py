@@ -1,0 +1,1 @@
+"""Figures one by one, on one canvas; `arginator.figures` puts them together."""

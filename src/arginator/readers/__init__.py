@@ -1,0 +1,1 @@
+"""Readers of single file formats; `arginator.sequences` and `arginator.vector_files` choose."""
