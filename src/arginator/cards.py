@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from arginator.errors import ModelError
 from arginator.files import read_json
 from arginator.prepared import Provenance
+from arginator.reports import read_report
 from arginator.tasks import Signature
 
 TEMPLATE = "model_card.md.jinja"
@@ -25,7 +26,7 @@ def read_facts(metrics: Path, task: str) -> dict[str, dict[str, Any]]:
         DataError: A file is missing or damaged.
     """
     return {
-        "test": read_json(metrics / task / "test.json"),
+        "test": read_report(metrics / task, "test"),
         "choice": read_json(metrics / task / "choice.json"),
         "prepare": read_json(metrics / "prepare.json"),
         "split": read_json(metrics / "split.json"),
@@ -46,7 +47,7 @@ def render_card(
     Args:
         signature: The shipped model's signature.
         about: Where its data came from.
-        test: The task's test.json.
+        test: The task's report on the test fold.
         choice: The task's choice.json.
         prepare: metrics/prepare.json.
         split: metrics/split.json.

@@ -22,6 +22,7 @@ from arginator.metrics import classification_report
 from arginator.params import EvaluateParams
 from arginator.plot_data import HEADERS, Rows, curve_rows, prediction_rows
 from arginator.prepared import Prepared
+from arginator.reports import write_report
 from arginator.tasks import Signature, Task
 
 REFERENCE = "network"
@@ -123,9 +124,9 @@ def choose_model(
 
 
 def write_metrics(evaluation: Evaluation, folder: Path) -> None:
-    """Write test.json, validation.json and choice.json into `folder`."""
-    write_json(evaluation.test, folder / "test.json")
-    write_json(evaluation.validation, folder / "validation.json")
+    """Write the reports on both folds and choice.json into `folder`."""
+    write_report(evaluation.test, folder)
+    write_report(evaluation.validation, folder)
     write_json(evaluation.choice, folder / "choice.json")
 
 

@@ -15,8 +15,8 @@ from arginator.drawing.curve_figures import draw_precision_recall, draw_roc
 from arginator.drawing.data_figures import draw_folds, draw_similarity
 from arginator.drawing.model_figures import draw_confusion, draw_models, draw_training
 from arginator.errors import DataError
-from arginator.files import read_json
 from arginator.folds import Folds
+from arginator.reports import read_report
 
 COLUMNS = {
     "roc": ("model", "class", "false_positive_rate", "true_positive_rate"),
@@ -33,7 +33,7 @@ class TaskResults:
 
     Attributes:
         task: Name of the task.
-        metrics: Its test.json.
+        metrics: Its report on the test fold.
         roc: Columns model, class, false_positive_rate, true_positive_rate.
         precision_recall: Columns model, class, recall, precision.
         predictions: Columns id, actual, predicted, confidence: the shipped model on the test fold.
@@ -57,7 +57,7 @@ def read_results(task: str, metrics: Path, plots: Path, monitor: str) -> TaskRes
         DataError: A file is missing, damaged or lacks a column.
     """
     tables = {name: _read_table(plots / f"{name}.csv") for name in COLUMNS}
-    return TaskResults(task, read_json(metrics / "test.json"), **tables, monitor=monitor)
+    return TaskResults(task, read_report(metrics, "test"), **tables, monitor=monitor)
 
 
 def draw_task(results: TaskResults) -> dict[str, Figure]:

@@ -12,6 +12,7 @@ from arginator.drawing.canvas import MODEL_COLOURS
 from arginator.errors import ModelError
 from arginator.files import write_json
 from arginator.prepared import Provenance
+from arginator.reports import write_report
 from arginator.tasks import Signature
 
 LABELS = {"A": "Ambler class A", "B": "Ambler class B", "non": "any other protein"}
@@ -81,8 +82,11 @@ def render(about=ABOUT, signature=SIGNATURE, **changes):
 def test_facts_are_read_from_where_the_stages_write_them(tmp_path):
     facts = make_facts()
     for name, content in facts.items():
-        folder = tmp_path / "binary" if name in ("test", "choice") else tmp_path
-        write_json(content, folder / f"{name}.json")
+        if name == "test":
+            write_report(content, tmp_path / "binary")
+        else:
+            folder = tmp_path / "binary" if name == "choice" else tmp_path
+            write_json(content, folder / f"{name}.json")
     assert read_facts(tmp_path, "binary") == facts
 
 

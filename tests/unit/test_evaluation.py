@@ -19,6 +19,7 @@ from arginator.folds import FOLDS, Folds
 from arginator.metrics import classification_report
 from arginator.params import BaselineParams, EvaluateParams
 from arginator.prepared import Prepared, Provenance
+from arginator.reports import read_report
 from arginator.tasks import Task, sign
 
 WIDTH = 64
@@ -162,8 +163,8 @@ def test_what_is_written_can_be_read_back_and_is_the_same_each_time(case, tmp_pa
         write_curves(evaluation, folder)
     content = {path.name: path.read_bytes() for path in sorted((tmp_path / "1").iterdir())}
     assert content == {path.name: path.read_bytes() for path in sorted((tmp_path / "2").iterdir())}
-    assert json.loads(content["test.json"]) == evaluation.test
-    assert json.loads(content["validation.json"]) == evaluation.validation
+    assert read_report(tmp_path / "1", "test") == evaluation.test
+    assert read_report(tmp_path / "1", "validation") == evaluation.validation
     assert json.loads(content["choice.json"]) == evaluation.choice
     lines = content["predictions.csv"].decode().splitlines()
     header, *rows = csv.reader(lines)

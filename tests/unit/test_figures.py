@@ -23,8 +23,8 @@ from arginator.drawing.model_figures import (
 )
 from arginator.errors import DataError
 from arginator.figures import TaskResults, draw_data, draw_task, read_results, write_figures
-from arginator.files import write_json
 from arginator.folds import Folds
+from arginator.reports import write_report
 
 CLASSES = {"binary": ["other", "toxin"], "multiclass": ["A", "B", "C", "D", "non"]}
 SVG = "{http://www.w3.org/2000/svg}"
@@ -134,7 +134,7 @@ def test_each_figure_is_there_under_its_name(tmp_path):
 
 def write_results(results, folder):
     """Write results as the stages do."""
-    write_json(results.metrics, folder / "test.json")
+    write_report(results.metrics, folder)
     for name in ("roc", "precision_recall", "predictions", "history"):
         getattr(results, name).to_csv(folder / f"{name}.csv", index=False)
 

@@ -39,7 +39,7 @@ def draw_roc(curves: pd.DataFrame, metrics: Mapping[str, Any], task: str) -> Fig
 
     Args:
         curves: Columns model, class, false_positive_rate, true_positive_rate.
-        metrics: The task's test.json.
+        metrics: The task's report on the test fold.
         task: Name of the task.
     """
     figure = new_figure(4.3, "ROC curve", metrics, describe_test(metrics, task))
@@ -64,7 +64,7 @@ def draw_precision_recall(curves: pd.DataFrame, metrics: Mapping[str, Any], task
 
     Args:
         curves: Columns model, class, recall, precision.
-        metrics: The task's test.json.
+        metrics: The task's report on the test fold.
         task: Name of the task.
     """
     figure = new_figure(4.3, "Precision and recall", metrics, describe_test(metrics, task))

@@ -40,7 +40,7 @@ def draw_confusion(predictions: pd.DataFrame, metrics: Mapping[str, Any], task: 
 
     Args:
         predictions: Columns actual and predicted, one row a protein of the test fold.
-        metrics: The task's test.json.
+        metrics: The task's report on the test fold.
         task: Name of the task.
     """
     classes = list(metrics["network"]["per_class"])
@@ -70,7 +70,7 @@ def draw_training(
 
     Args:
         history: Columns epoch, train_loss, val_loss, val_mcc, val_macro_f1; one row an epoch.
-        metrics: The task's test.json.
+        metrics: The task's report on the test fold.
         task: Name of the task.
         monitor: Column that picks the epoch; its first best value wins.
     """
@@ -97,7 +97,7 @@ def draw_models(metrics: Mapping[str, Any], task: str) -> Figure:
     """Draw the scores of all models as dots, the baselines in grey.
 
     Args:
-        metrics: The task's test.json.
+        metrics: The task's report on the test fold.
         task: Name of the task.
     """
     models = [name for name in MODEL_COLOURS if name in metrics]
