@@ -86,7 +86,8 @@ def evaluate(
         fold: _report(proteins, fold, audit, task, answers[fold])
         for fold, proteins in held_out.items()
     }
-    choice = choose_model(networks, reports["validation"], answers["validation"], max_mcc_drop)
+    choice = {"source": audit["source"]}
+    choice |= choose_model(networks, reports["validation"], answers["validation"], max_mcc_drop)
     test, chosen = held_out["test"], answers["test"][choice["model"]]
     curves = curve_rows(test, task, answers["test"], params.curve_points)
     curves["predictions"] = prediction_rows(test, task, chosen)

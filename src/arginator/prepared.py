@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,8 +15,10 @@ from jaxtyping import Bool
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError
 from arginator.files import replacing
+from arginator.parquet_files import open_parquet
 
 METADATA_KEY = b"arginator"
+REMEDY = "run `dvc repro prepare`"
 ROW_GROUP_ROWS = 8192
 ATTRIBUTES = ("label", "sequence", "category", "given_fold")
 
@@ -117,7 +118,7 @@ def read_prepared(path: Path) -> Prepared:
     Raises:
         DataError: The file is missing, damaged or not a prepared data set.
     """
-    with _open(path) as file:
+    with open_parquet(path, REMEDY) as file:
         about, width = _describe(path, file)
         table = file.read()
     flat = table["embedding"].combine_chunks().flatten()
@@ -138,28 +139,15 @@ def read_provenance(path: Path) -> Provenance:
     Raises:
         DataError: The file is missing, damaged or not a prepared data set.
     """
-    with _open(path) as file:
+    with open_parquet(path, REMEDY) as file:
         return _describe(path, file)[0]
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; its faults, also those met while it is read, become one message."""
-    remedy = "run `dvc repro prepare`"
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            yield file
-    except FileNotFoundError:
-        raise DataError(path, "no such file", remedy) from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(path, f"damaged or incomplete ({error})", remedy) from None
 
 
 def _describe(path: Path, file: pq.ParquetFile) -> tuple[Provenance, int]:
     """Return provenance and vector width from a file's metadata."""
     metadata = (file.schema_arrow.metadata or {}).get(METADATA_KEY)
     if metadata is None:
-        raise DataError(path, "is no prepared data set", "run `dvc repro prepare`")
+        raise DataError(path, "is no prepared data set", REMEDY)
     about = json.loads(metadata)
     width = int(about.pop("width"))
     return Provenance(**about), width

@@ -12,7 +12,7 @@ DETAIL = "per_class"
 
 
 def write_report(report: Mapping[str, Any], folder: Path) -> None:
-    """Write `<fold>.json` without the classes, and `<fold>_by_class.json` with nothing else.
+    """Write `<fold>.json` without the classes, and `<fold>_by_class.json` with them alone.
 
     Two files, since `dvc metrics` shows every number of the first.
 
@@ -24,7 +24,7 @@ def write_report(report: Mapping[str, Any], folder: Path) -> None:
     short = {name: _without_detail(scores) for name, scores in models.items()}
     write_json({**report, **short}, folder / f"{report['fold']}.json")
     detail = {name: scores[DETAIL] for name, scores in models.items()}
-    write_json(detail, folder / f"{report['fold']}_by_class.json")
+    write_json({**report, **detail}, folder / f"{report['fold']}_by_class.json")
 
 
 def read_report(folder: Path, fold: str) -> dict[str, Any]:
@@ -34,9 +34,12 @@ def read_report(folder: Path, fold: str) -> dict[str, Any]:
         DataError: A file is missing or damaged.
     """
     report = read_json(folder / f"{fold}.json")
-    for name, classes in read_json(folder / f"{fold}_by_class.json").items():
-        report[name] = {**report.get(name, {}), DETAIL: classes}
-    return report
+    detail = read_json(folder / f"{fold}_by_class.json")
+    return report | {
+        name: {**scores, DETAIL: detail[name]}
+        for name, scores in report.items()
+        if isinstance(scores, Mapping)
+    }
 
 
 def _without_detail(scores: Mapping[str, Any]) -> dict[str, Any]:

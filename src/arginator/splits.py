@@ -16,6 +16,7 @@ from arginator.errors import DataError
 from arginator.files import replacing
 from arginator.folds import FOLDS, Folds
 from arginator.params import SplitParams
+from arginator.parquet_files import open_parquet
 from arginator.prepared import Prepared
 from arginator.similarity import centre_and_scale, cluster_by_similarity, nearest
 
@@ -98,13 +99,8 @@ def read_splits(path: Path) -> Folds:
         DataError: The file is missing, damaged or holds no folds.
     """
     remedy = "run `dvc repro split`"
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            table = file.read()
-    except FileNotFoundError:
-        raise DataError(path, "no such file", remedy) from None
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(path, f"damaged or incomplete ({error})", remedy) from None
+    with open_parquet(path, remedy) as file:
+        table = file.read()
     if table.schema != SCHEMA:
         raise DataError(path, f"holds no folds, expected columns {', '.join(SCHEMA.names)}", remedy)
     return Folds(
