@@ -1,6 +1,6 @@
 # repro  run the whole pipeline        test      the tests of a few minutes
 # lint   style, types, formatting      test-all  every test, as CI runs them
-# bench  speed and scale               clean     remove what make and tests made
+# bench  speed and scale               clean     remove the environment and what tools left
 # amrfinder  fetch NCBI's reference proteins
 .DEFAULT_GOAL := repro
 .PHONY: repro test test-all lint bench clean install amrfinder
@@ -44,5 +44,5 @@ bench: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/pipeline.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build wandb
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build wandb dvc_plots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

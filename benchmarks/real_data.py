@@ -112,7 +112,8 @@ def report(name: str, settings: list[str], clone: Path) -> None:
     print(f"\n## {name}\n\n    dvc exp run {' '.join(f'-S {s!r}' for s in settings)}\n")
     prepared, audit = (read_json(clone / "metrics" / f"{n}.json") for n in ("prepare", "split"))
     print(f"{prepared['proteins']:,} proteins kept of {prepared['read']:,}: {prepared['labels']}")
-    print(f"{audit['clusters']:,} clusters, the largest of {audit['largest_cluster']:,}\n")
+    print(f"{audit['clusters']:,} clusters, the largest of {audit['largest_cluster']:,}")
+    print(f"test fold: {audit['folds']['test']}, clusters {audit['clusters_per_class']['test']}\n")
     for task in ("binary", "multiclass"):
         print(score_table(clone, task) + "\n")
     print(stage_table(run))
