@@ -39,6 +39,18 @@ class Folds:
             raise ValueError(f"no fold {fold!r} (there: {', '.join(FOLDS)})")
         return np.array([name == fold for name in self.fold], dtype=bool)
 
+    def clusters_per_class(self, prepared: Prepared) -> dict[str, dict[str, int]]:
+        """Count by fold and label the clusters that hold a protein of that label."""
+        labels = np.array(prepared.labels)
+        masks = {fold: self.fold_mask(fold) for fold in FOLDS}
+        return {
+            fold: {
+                label: len(np.unique(self.cluster[mask & (labels == label)]))
+                for label in prepared.about.labels
+            }
+            for fold, mask in masks.items()
+        }
+
     def select(self, prepared: Prepared, fold: str) -> Prepared:
         """Return the proteins of `prepared` that are in `fold`.
 

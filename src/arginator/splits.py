@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float32, Int
+from jaxtyping import Bool, Float32, Int
 
 from arginator.dealing import deal_groups, missing_classes
 from arginator.errors import DataError
@@ -20,6 +21,9 @@ from arginator.parquet_files import open_parquet
 from arginator.prepared import Prepared
 from arginator.similarity import centre_and_scale, cluster_by_similarity, nearest
 
+logger = logging.getLogger(__name__)
+
+TOTAL = "proteins"  # of a fold, beside the counts of its labels
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -43,6 +47,31 @@ class Split:
     audit: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Nearest:
+    """The most similar protein of each of n proteins.
+
+    Attributes:
+        row: Its row; -1 for a protein that was not asked about.
+        similarity: Its similarity; NaN for a protein that was not asked about.
+    """
+
+    row: Int[np.ndarray, " n"]
+    similarity: Float32[np.ndarray, " n"]
+
+    def or_nearer(self, other: _Nearest) -> _Nearest:
+        """Return for each protein the more similar one of both."""
+        is_nearer = other.similarity > np.nan_to_num(self.similarity, nan=-np.inf)
+        return _Nearest(
+            np.where(is_nearer, other.row, self.row),
+            np.where(is_nearer, other.similarity, self.similarity),
+        )
+
+    def count_above(self, limit: float) -> int:
+        """Return how many proteins have one that is more similar than `limit`."""
+        return int((self.similarity > np.float32(limit)).sum())
+
+
 def split(prepared: Prepared, params: SplitParams, seed: int) -> Split:
     """Divide the proteins into folds and measure how near each held-out one is to training.
 
@@ -51,29 +80,32 @@ def split(prepared: Prepared, params: SplitParams, seed: int) -> Split:
     every fold, whatever the method.
 
     Raises:
-        DataError: A class cannot be in every fold, a given fold is missing or unknown, or, unless
-            the method is "random", a held-out protein is more similar to a training protein than
-            `params.max_similarity`.
+        DataError: A class cannot be in every fold, a given fold is missing or unknown, a label is
+            "proteins", or, unless the method is "random", a held-out protein is more similar than
+            `params.max_similarity` to a training protein, or a calibration or test protein to a
+            validation protein, as validation chooses the model.
     """
+    _refuse_name_of_total(prepared)
     unit = centre_and_scale(prepared.embeddings.matrix)
     cluster = cluster_by_similarity(unit, params.max_similarity)
     if params.method == "given":
         fold = _given_folds(prepared)
     else:
         fold = _make_folds(prepared, cluster, params, seed)
-    train, held_out = np.flatnonzero(fold == 0), np.flatnonzero(fold != 0)
-    nearest_row, similarity = nearest(unit[held_out], unit[train])
-    if params.method != "random":
-        _refuse_similar(prepared, params, held_out, train[nearest_row], similarity)
-    similarity_to_train = np.full(len(fold), np.nan, dtype=np.float32)
-    similarity_to_train[held_out] = similarity
+    to_train = _find_nearest(unit, fold > 0, fold == 0)
+    to_validation = _find_nearest(unit, fold > 1, fold == 1)
+    to_any = to_train.or_nearer(to_validation)
     folds = Folds(
         prepared.embeddings.ids,
         cluster.astype(np.int32),
         tuple(FOLDS[index] for index in fold),
-        similarity_to_train,
+        to_train.similarity,
     )
-    return Split(folds, _audit(prepared, params, folds))
+    if params.method != "random":
+        _refuse_similar(prepared, params, folds, to_any)
+    _warn_of_single_clusters(prepared, folds)
+    audit = _audit(prepared, params, folds, to_validation.similarity)
+    return Split(folds, audit | {"above_limit": to_any.count_above(params.max_similarity)})
 
 
 def write_splits(split: Split, path: Path) -> None:
@@ -168,32 +200,74 @@ def _refuse_missing(
         raise DataError(_where(prepared), problem, remedy)
 
 
+def _refuse_name_of_total(prepared: Prepared) -> None:
+    """Raise a DataError if a label has the name under which the audit counts a whole fold."""
+    if TOTAL in prepared.about.labels:
+        problem = f"has a label {TOTAL!r}, the name of each fold's total in the audit"
+        raise DataError(_where(prepared), problem, "rename the label in dataset.yaml")
+
+
+def _find_nearest(
+    unit: Float32[np.ndarray, "n d"],
+    queries: Bool[np.ndarray, " n"],
+    references: Bool[np.ndarray, " n"],
+) -> _Nearest:
+    """Return the nearest reference of each query."""
+    row = np.full(len(unit), -1, dtype=np.int64)
+    similarity = np.full(len(unit), np.nan, dtype=np.float32)
+    nearest_row, similarity[queries] = nearest(unit[queries], unit[references])
+    row[queries] = np.flatnonzero(references)[nearest_row]
+    return _Nearest(row, similarity)
+
+
 def _refuse_similar(
-    prepared: Prepared,
-    params: SplitParams,
-    held_out: Int[np.ndarray, " h"],
-    neighbour: Int[np.ndarray, " h"],
-    similarity: Float32[np.ndarray, " h"],
+    prepared: Prepared, params: SplitParams, folds: Folds, nearest: _Nearest
 ) -> None:
-    """Raise a DataError if a held-out protein is too similar to its nearest training protein."""
-    above = int((similarity > np.float32(params.max_similarity)).sum())
+    """Raise a DataError if a held-out protein is too similar to one that the model rests on."""
+    above = nearest.count_above(params.max_similarity)
     if above == 0:
         return
-    ids, worst = prepared.embeddings.ids, int(similarity.argmax())
+    ids, worst = folds.ids, int(np.nanargmax(nearest.similarity))
+    other = int(nearest.row[worst])
+    held_out = int((~folds.fold_mask(FOLDS[0])).sum())
     raise DataError(
         _where(prepared),
-        f"{above:,} of {len(held_out):,} held-out proteins are more similar than "
-        f"{params.max_similarity:g} to a training protein (worst: {ids[held_out[worst]]!r} and "
-        f"{ids[neighbour[worst]]!r}, {similarity[worst]:.4f})",
+        f"{above:,} of {held_out:,} held-out proteins are more similar than "
+        f"{params.max_similarity:g} to a protein that the model is trained on or chosen by (worst: "
+        f"{ids[worst]!r} of {folds.fold[worst]} and {ids[other]!r} of {folds.fold[other]}, "
+        f"{nearest.similarity[worst]:.4f})",
         "put them into one fold, raise split.max_similarity or set split.method to cluster",
     )
 
 
-def _audit(prepared: Prepared, params: SplitParams, folds: Folds) -> dict[str, Any]:
-    """Describe the folds and how near each held-out one is to training."""
+def _warn_of_single_clusters(prepared: Prepared, folds: Folds) -> None:
+    """Log one warning of the classes that a single cluster stands for in a held-out fold."""
+    clusters = folds.clusters_per_class(prepared)
+    single = [
+        f"{label!r} in {fold}"
+        for fold in FOLDS[1:]
+        for label, count in clusters[fold].items()
+        if count == 1
+    ]
+    if single:
+        logger.warning(
+            "%s: a single cluster of similar proteins stands for a whole class (%s); scores of "
+            "that class there rest on one family",
+            _where(prepared),
+            ", ".join(single),
+        )
+
+
+def _audit(
+    prepared: Prepared,
+    params: SplitParams,
+    folds: Folds,
+    to_validation: Float32[np.ndarray, " n"],
+) -> dict[str, Any]:
+    """Describe the folds and how near each held-out one is to training and validation."""
     about, labels = prepared.about, np.array(prepared.labels)
     masks = {fold: folds.fold_mask(fold) for fold in FOLDS}
-    similarity = folds.similarity_to_train
+    to_train = folds.similarity_to_train
     return {
         "source": f"{about.source} (simulated)" if about.simulated else about.source,
         "method": params.method,
@@ -202,14 +276,15 @@ def _audit(prepared: Prepared, params: SplitParams, folds: Folds) -> dict[str, A
         "clusters": int(folds.cluster.max()) + 1,
         "largest_cluster": int(np.bincount(folds.cluster).max()),
         "folds": {
-            fold: {"proteins": int(mask.sum())}
+            fold: {TOTAL: int(mask.sum())}
             | {label: int((labels[mask] == label).sum()) for label in about.labels}
             for fold, mask in masks.items()
         },
-        "similarity_to_train": {
-            fold: _summarise(similarity[mask]) for fold, mask in masks.items() if fold != FOLDS[0]
+        "clusters_per_class": folds.clusters_per_class(prepared),
+        "similarity_to_train": {fold: _summarise(to_train[masks[fold]]) for fold in FOLDS[1:]},
+        "similarity_to_validation": {
+            fold: _summarise(to_validation[masks[fold]]) for fold in FOLDS[2:]
         },
-        "above_limit": int((similarity > np.float32(params.max_similarity)).sum()),
     }
 
 

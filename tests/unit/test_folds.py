@@ -40,6 +40,17 @@ def test_the_proteins_of_a_fold_are_selected_in_order():
     assert selected.embeddings.ids == ("p2", "p3")
 
 
+def test_clusters_are_counted_by_fold_and_class():
+    clusters = FOLDS.clusters_per_class(make_prepared(("p1", "p2", "p3")))
+    none = {"A": 0}
+    assert clusters == {
+        "train": {"A": 1},
+        "validation": none,
+        "calibration": none,
+        "test": {"A": 1},
+    }
+
+
 @pytest.mark.parametrize("ids", [("p1", "p2"), ("p1", "p3", "p2")])
 def test_folds_of_other_proteins_are_refused(ids):
     with pytest.raises(DataError) as caught:

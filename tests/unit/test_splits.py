@@ -1,5 +1,7 @@
 """Similar proteins stay together, and the audit says how far apart the folds are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -94,6 +96,7 @@ def make_eight_families():
 def test_the_audit_counts_proteins_and_clusters():
     audit = split(make_eight_families(), make_params(), 0).audit
     similarity = audit.pop("similarity_to_train")
+    to_validation = audit.pop("similarity_to_validation")
     ten = {"proteins": 20, "A": 10, "B": 10}
     assert audit == {
         "source": "toy (simulated)",
@@ -103,11 +106,14 @@ def test_the_audit_counts_proteins_and_clusters():
         "clusters": 8,
         "largest_cluster": 10,
         "folds": {fold: ten for fold in FOLDS},
+        "clusters_per_class": {fold: {"A": 1, "B": 1} for fold in FOLDS},
         "above_limit": 0,
     }
     assert list(similarity) == ["validation", "calibration", "test"]
-    assert all(row["median"] <= row["p95"] <= row["max"] < 0.5 for row in similarity.values())
-    assert all(value == round(value, 4) for row in similarity.values() for value in row.values())
+    assert list(to_validation) == ["calibration", "test"]
+    rows = [*similarity.values(), *to_validation.values()]
+    assert all(row["median"] <= row["p95"] <= row["max"] < 0.5 for row in rows)
+    assert all(value == round(value, 4) for row in rows for value in row.values())
 
 
 def test_a_random_split_ignores_clusters_flatters_and_is_not_for_claims():
@@ -132,13 +138,83 @@ def test_given_folds_with_similar_proteins_on_both_sides_are_refused():
     with pytest.raises(DataError) as caught:
         split(prepared, make_params("given"), 0)
     unit = centre_and_scale(prepared.embeddings.matrix)
-    similarity = unit @ unit[::4].T
-    similarity[::4] = -1
-    held_out, train = np.unravel_index(similarity.argmax(), similarity.shape)
+    place = np.arange(20) % 4
+    is_asked = np.isin(place, [0, 1]) & (place[:, None] > place)  # held out, train or validation
+    similarity = np.where(is_asked, unit @ unit.T, -1)
+    names = " and ".join(
+        f"'p{row:03d}' of {given_folds[row]}"
+        for row in np.unravel_index(similarity.argmax(), similarity.shape)
+    )
     assert str(caught.value) == (
-        "data set 'toy': 15 of 15 held-out proteins are more similar than 0.5 to a training "
-        f"protein (worst: 'p{held_out:03d}' and 'p{4 * train:03d}', {similarity.max():.4f}); "
+        "data set 'toy': 15 of 15 held-out proteins are more similar than 0.5 to a protein that "
+        f"the model is trained on or chosen by (worst: {names}, {similarity.max():.4f}); "
         "put them into one fold, raise split.max_similarity or set split.method to cluster"
+    )
+
+
+@given(st.sampled_from(["calibration", "test"]), st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_given_folds_that_judge_by_copies_of_validation_are_always_refused(fold, seed):
+    given_folds = tuple(np.repeat(FOLDS, 5).tolist())
+    prepared = make_prepared(range(20), "A" * 20, seed, given_folds=given_folds)
+    matrix = prepared.embeddings.matrix.copy()
+    first, start = given_folds.index("validation"), given_folds.index(fold)
+    copies = slice(start, start + 5)
+    noise = np.random.default_rng(seed).normal(size=(5, matrix.shape[1]))
+    matrix[copies] = matrix[first : first + 5] * (1 + 0.01 * noise)
+    prepared = replace(prepared, embeddings=Embeddings(prepared.embeddings.ids, matrix))
+    unit = centre_and_scale(matrix)
+    similarity = (unit[copies] * unit[first : first + 5]).sum(axis=1)
+    worst = int(similarity.argmax())
+    with pytest.raises(DataError) as caught:
+        split(prepared, make_params("given", 0.9), 0)
+    assert str(caught.value) == (
+        "data set 'toy': 5 of 15 held-out proteins are more similar than 0.9 to a protein that "
+        f"the model is trained on or chosen by (worst: 'p{start + worst:03d}' of {fold} and "
+        f"'p{first + worst:03d}' of validation, {similarity[worst]:.4f}); "
+        "put them into one fold, raise split.max_similarity or set split.method to cluster"
+    )
+
+
+@given(collections())
+@settings(max_examples=20, deadline=None)
+def test_no_test_or_calibration_protein_is_a_near_copy_of_a_validation_protein(collection):
+    prepared = make_prepared(*collection)
+    result = split(prepared, make_params(max_similarity=0.8), 3)
+    unit = centre_and_scale(prepared.embeddings.matrix).astype(np.float64)
+    validation = unit[result.folds.fold_mask("validation")]
+    for fold, measured in result.audit["similarity_to_validation"].items():
+        highest = (unit[result.folds.fold_mask(fold)] @ validation.T).max()
+        assert measured["max"] == pytest.approx(highest, abs=1e-4)
+        assert highest <= 0.8 + 1e-6
+
+
+def test_a_class_that_rests_on_a_single_cluster_is_named_in_one_warning(caplog):
+    family = np.repeat(np.arange(13), 10)
+    given_folds = tuple(np.repeat([*FOLDS * 3, "train"], 10).tolist())
+    labels = "AAAAAAAABBBBB"
+    split(make_prepared(family, labels, given_folds=given_folds), make_params("given"), 0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "data set 'toy': a single cluster of similar proteins stands for a whole class ('B' in "
+        "validation, 'B' in calibration, 'B' in test); scores of that class there rest on one "
+        "family"
+    ]
+
+
+def test_classes_of_several_clusters_are_not_warned_of(caplog):
+    given_folds = tuple(np.repeat(FOLDS * 2, 10).tolist())
+    prepared = make_prepared(np.repeat(np.arange(8), 10), "A" * 8, given_folds=given_folds)
+    split(prepared, make_params("given"), 0)
+    assert not caplog.records
+
+
+def test_a_label_with_the_name_of_the_total_is_refused():
+    prepared = make_prepared(np.repeat(np.arange(8), 10), ["A", "proteins"] * 4)
+    with pytest.raises(DataError) as caught:
+        split(prepared, make_params(), 0)
+    assert str(caught.value) == (
+        "data set 'toy': has a label 'proteins', the name of each fold's total in the audit; "
+        "rename the label in dataset.yaml"
     )
 
 
