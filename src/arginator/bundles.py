@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import onnxruntime as ort
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from arginator.classifiers import OnnxClassifier
 from arginator.errors import ModelError
-from arginator.files import replacing_folder, write_json, write_text
+from arginator.files import hash_file, replacing_folder, write_json, write_text
 from arginator.tasks import Signature
 
 FORMAT_VERSION = 1
 MODEL, CARD, MANIFEST = "model.onnx", "MODEL_CARD.md", "manifest.json"
+INPUT, OUTPUT = "vectors", "logit"  # of the graph in every bundle; its card counts on them
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 REMEDY = "run `dvc repro card` or fetch the bundle again"
 
@@ -37,6 +38,23 @@ class FileFacts(_Checked):
     bytes: int = Field(ge=0)
 
 
+class Ends(_Checked):
+    """How to ask the model without this package.
+
+    Attributes:
+        input: Name of the graph's input, float32 (n, d).
+        output: Name of its output, float32 (n, 1) for a binary task, else (n, k).
+        values: What the output holds.
+        probability: Function that makes probabilities of it: "sigmoid" gives that of the positive
+            class, "softmax" that of each class.
+    """
+
+    input: str
+    output: str
+    values: Literal["logit"]
+    probability: Literal["sigmoid", "softmax"]
+
+
 class Manifest(_Checked):
     """What a bundle says about itself.
 
@@ -44,6 +62,7 @@ class Manifest(_Checked):
         format_version: Layout of the bundle.
         task: Name of the task.
         signature: The model's signature.
+        onnx: How to ask the model.
         files: Checksum and size of every other file, by name.
         facts: What is known of the data, the parameters and the code behind the model.
     """
@@ -51,6 +70,7 @@ class Manifest(_Checked):
     format_version: int
     task: str
     signature: Signature
+    onnx: Ends
     files: dict[str, FileFacts]
     facts: dict[str, Any]
 
@@ -65,9 +85,11 @@ def write_bundle(folder: Path, onnx_path: Path, card_text: str, facts: Mapping[s
         facts: Data, params and code behind the model, for the manifest; finite JSON.
 
     Raises:
-        ModelError: `onnx_path` is missing, damaged or carries no signature.
+        ModelError: `onnx_path` is missing, damaged or carries no signature, or its input or output
+            has another name than every bundle's.
     """
     signature = OnnxClassifier(onnx_path).signature
+    _check_names(onnx_path)
     with replacing_folder(folder) as temporary:
         shutil.copyfile(onnx_path, temporary / MODEL)
         write_text(card_text, temporary / CARD)
@@ -75,6 +97,7 @@ def write_bundle(folder: Path, onnx_path: Path, card_text: str, facts: Mapping[s
             "format_version": FORMAT_VERSION,
             "task": signature.task,
             "signature": asdict(signature),
+            "onnx": describe_ends(signature).model_dump(),
             "files": {name: _describe(temporary / name) for name in (MODEL, CARD)},
             "facts": dict(facts),
         }
@@ -93,16 +116,32 @@ def verify_bundle(folder: Path) -> Manifest:
     for name in {MODEL: None, CARD: None} | dict.fromkeys(manifest.files):
         _verify_file(folder, name, manifest.files.get(name))
     signature = OnnxClassifier(folder / MODEL).signature
-    if signature != manifest.signature or signature.task != manifest.task:
+    described = (manifest.signature, manifest.task, manifest.onnx)
+    if described != (signature, signature.task, describe_ends(signature)):
         raise ModelError(folder / MANIFEST, f"describes another model than {MODEL} holds", REMEDY)
+    _check_names(folder / MODEL)
     return manifest
+
+
+def describe_ends(signature: Signature) -> Ends:
+    """Return how to ask a model of this signature."""
+    probability: Literal["sigmoid", "softmax"]
+    probability = "sigmoid" if signature.kind == "binary" else "softmax"
+    return Ends(input=INPUT, output=OUTPUT, values="logit", probability=probability)
+
+
+def _check_names(path: Path) -> None:
+    """Refuse a model, known to be readable, whose ends have other names than every bundle's."""
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    found = tuple(end.name for end in (*session.get_inputs(), *session.get_outputs()))
+    if found != (INPUT, OUTPUT):
+        problem = f"its graph goes from {found[0]!r} to {found[1]!r}, expected {INPUT!r} to"
+        raise ModelError(path, f"{problem} {OUTPUT!r}", "run `dvc repro compress`")
 
 
 def _describe(path: Path) -> dict[str, Any]:
     """Return checksum and size of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"sha256": digest, "bytes": path.stat().st_size}
+    return {"sha256": hash_file(path), "bytes": path.stat().st_size}
 
 
 def _read_manifest(path: Path) -> Manifest:

@@ -8,15 +8,14 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from arginator.bundles import MODEL, describe_ends
 from arginator.errors import ModelError
 from arginator.files import read_json
 from arginator.prepared import Provenance
-from arginator.reports import read_report
+from arginator.reports import BASELINES, MODELS, read_report
 from arginator.tasks import Signature
 
 TEMPLATE = "model_card.md.jinja"
-MODELS = ("majority", "nearest_neighbour", "logistic_regression", "network", "pruned", "quantized")
-BASELINES = MODELS[:3]
 
 
 def read_facts(metrics: Path, task: str) -> dict[str, dict[str, Any]]:
@@ -67,6 +66,7 @@ def render_card(
     )
     environment.filters |= {
         "number": "{:,}".format,
+        "count": _count,
         "score": "{:.3f}".format,
         "similarity": "{:.4f}".format,
         "text": _text,
@@ -79,6 +79,10 @@ def render_card(
         prepare=prepare,
         split=split,
         shipped=shipped,
+        onnx=describe_ends(signature),
+        model_file=MODEL,
+        kmers=_name_kmers(signature.embedder),
+        rarest=_describe_rarest(signature, shipped, split, test["fold"]),
         models=[name for name in MODELS if name in test],
         best_baseline=max(BASELINES, key=lambda name: float(test[name]["mcc"])),
         weakest=min(shipped["per_class"], key=lambda name: shipped["per_class"][name]["recall"]),
@@ -95,6 +99,43 @@ def _check_match(signature: Signature, about: Provenance, shipped: Mapping[str, 
     else:
         return
     raise ModelError(f"model card of {signature.task!r}", problem, "run `dvc repro`")
+
+
+def _describe_rarest(
+    signature: Signature, shipped: Mapping[str, Any], split: Mapping[str, Any], fold: str
+) -> str:
+    """Say how many proteins and clusters stand for the positive class, or else the smallest one.
+
+    The clusters are only known of a class that is a label of the data set.
+    """
+    support = {name: row["support"] for name, row in shipped["per_class"].items()}
+    name = signature.positive or min(support, key=lambda name: support[name])
+    kind = "positive class" if signature.positive else "smallest class"
+    words = f"{_count(support[name], 'test protein')} of the {kind} {_text(name)}"
+    if split["folds"][fold].get(name) == support[name]:
+        return f"{words} in {_count(split['clusters_per_class'][fold][name], 'cluster')}"
+    return f"{words}, in the clusters counted by label above"
+
+
+def _name_kmers(embedder: str) -> str | None:
+    """Return which k-mers an embedder counts, by its name; None if it counts none.
+
+    >>> _name_kmers("kmer-2-3")
+    '2- and 3-mers'
+    """
+    name, *lengths = embedder.split("-")
+    if name != "kmer":
+        return None
+    return " and ".join(f"{length}-" for length in lengths) + "mers" if lengths else "k-mers"
+
+
+def _count(number: int, noun: str) -> str:
+    """Return a number of things.
+
+    >>> _count(1, "cluster"), _count(1200, "cluster")
+    ('1 cluster', '1,200 clusters')
+    """
+    return f"{number:,} {noun}" + "s" * (number != 1)
 
 
 def _text(value: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from arginator.files import read_json, write_json
 
+MODELS = ("majority", "nearest_neighbour", "logistic_regression", "network", "pruned", "quantized")
+BASELINES = MODELS[:3]
 DETAIL = "per_class"
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -23,15 +24,15 @@ FACTS = {
 REMEDY = "run `dvc repro card` or fetch the bundle again"
 
 
-def write_model(path, signature=SIGNATURE, weight=1.0):
+def write_model(path, signature=SIGNATURE, weight=1.0, output="logit"):
     """Write a linear model of `signature` as ONNX."""
     outputs = 1 if signature.kind == "binary" else len(signature.classes)
     weights = np.full((signature.width, outputs), weight, np.float32)
     graph = helper.make_graph(
-        [helper.make_node("MatMul", ["vectors", "weights"], ["logit"])],
+        [helper.make_node("MatMul", ["vectors", "weights"], [output])],
         "linear",
         [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", signature.width])],
-        [helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n", outputs])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", outputs])],
         [numpy_helper.from_array(weights, "weights")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
@@ -83,6 +84,38 @@ def test_a_bundle_says_what_it_holds(bundle):
         )
         for name in (MODEL, CARD)
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "probability"), [("binary", "sigmoid"), ("multiclass", "softmax")]
+)
+def test_a_bundle_says_how_to_ask_its_model(tmp_path, kind, probability):
+    signature = replace(SIGNATURE, kind=kind, positive="toxin" if kind == "binary" else None)
+    write_bundle(tmp_path / "bundle", write_model(tmp_path / "m.onnx", signature), "", {})
+    verify_bundle(tmp_path / "bundle")
+    assert json.loads((tmp_path / "bundle" / MANIFEST).read_text("utf-8"))["onnx"] == {
+        "input": "vectors",
+        "output": "logit",
+        "values": "logit",
+        "probability": probability,
+    }
+
+
+def test_a_model_whose_output_has_another_name_is_never_bundled(tmp_path):
+    path = write_model(tmp_path / "m.onnx", output="score")
+    with pytest.raises(ModelError) as error:
+        write_bundle(tmp_path / "bundle", path, "", {})
+    assert str(error.value) == (
+        f"{path}: its graph goes from 'vectors' to 'score', expected 'vectors' to 'logit'; "
+        "run `dvc repro compress`"
+    )
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_manifest_with_another_function_than_the_model_needs_is_refused(bundle):
+    ends = json.loads((bundle / MANIFEST).read_text("utf-8"))["onnx"]
+    edit_manifest(bundle, onnx=ends | {"probability": "softmax"})
+    assert refusal(bundle).startswith("manifest.json: describes another model than model.onnx")
 
 
 def test_the_shipped_model_is_the_measured_file(bundle, tmp_path):

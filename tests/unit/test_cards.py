@@ -3,16 +3,22 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 from jinja2 import UndefinedError
 from markdown_it import MarkdownIt
 
-from arginator.cards import BASELINES, MODELS, read_facts, render_card
+from arginator.bundles import write_bundle
+from arginator.cards import read_facts, render_card
+from arginator.classifiers import OnnxClassifier
+from arginator.compression import export_onnx
 from arginator.drawing.canvas import MODEL_COLOURS
 from arginator.errors import ModelError
+from arginator.ffnn import FeedForward, Shape
 from arginator.files import write_json
 from arginator.prepared import Provenance
-from arginator.reports import write_report
+from arginator.reports import BASELINES, MODELS, write_report
 from arginator.tasks import Signature
 
 LABELS = {"A": "Ambler class A", "B": "Ambler class B", "non": "any other protein"}
@@ -66,6 +72,7 @@ def make_facts(claims=True, method="cluster", gain=0.01):
             "folds": {
                 fold: {"proteins": 9000, "A": 3000, "B": 2750, "non": 3250} for fold in FOLDS
             },
+            "clusters_per_class": {fold: {"A": 70, "B": 1, "non": 900} for fold in FOLDS},
             "similarity_to_train": {
                 fold: {"median": 0.25, "p95": 0.4, "max": 0.4999} for fold in FOLDS[1:]
             },
@@ -128,15 +135,58 @@ def test_every_model_has_its_row_and_the_shipped_one_is_bold():
 
 
 @pytest.mark.parametrize(
-    ("gain", "verdict"),
-    [
-        (0.01, "- Its MCC is 0.010 above that of the best baseline (logistic regression); no "),
-        (0, "- **The network is not worth it here:** its MCC is 0.900, that of the best baseline "),
-        (-0.3, "- **The network is not worth it here:** its MCC is 0.600, that of the best "),
-    ],
+    ("gain", "mcc", "difference"), [(0.01, "0.910", "+0.010"), (-0.3, "0.600", "-0.300")]
 )
-def test_the_verdict_compares_with_the_best_baseline(gain, verdict):
-    assert verdict in render(gain=gain)
+def test_without_an_interval_there_is_no_verdict_on_the_network(gain, mcc, difference):
+    assert (
+        f"model's MCC is {mcc}, that of the best baseline (logistic regression) 0.900,\n"
+        f"  a difference of {difference} on 1,200 test proteins of the smallest class A, in the "
+        "clusters counted by label above.\n"
+        "  No interval is computed, so a difference of this size decides nothing.\n"
+    ) in render(gain=gain)
+
+
+def test_the_smallest_class_is_named_with_its_clusters_where_they_are_known():
+    facts = make_facts()
+    facts["test"]["quantized"]["per_class"]["B"]["support"] = 29
+    facts["split"]["folds"]["test"]["B"] = 29
+    card = render_card(SIGNATURE, ABOUT, **facts)
+    assert " on 29 test proteins of the smallest class B in 1 cluster.\n" in card
+    assert "\nA, 3,000 proteins in 70 clusters; B, 29 proteins in 1 cluster; non, 3,250 " in card
+
+
+def test_the_embedder_is_told_by_its_name():
+    kmer = render(signature=replace(SIGNATURE, embedder="kmer-2-3"))
+    assert "`kmer-2-3` counts 2- and 3-mers, hashed to 1,024 signed counts" in kmer
+    assert "about 65 % identical residues" in kmer
+    other = render(signature=replace(SIGNATURE, embedder="prott5"))
+    assert "hashed" not in other
+    assert "65 %" not in other
+    assert "the limit is a cosine of vectors, not a share of identical residues.\n" in other
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_the_code_on_the_card_gives_the_probabilities_of_the_bundle(tmp_path, monkeypatch, kind):
+    binary = Signature(
+        "binary", "binary", ("other", "toxin"), "toxin", 12, "kmer", "amrfinder", False
+    )
+    signature = binary if kind == "binary" else replace(SIGNATURE, width=12)
+    facts = make_facts()
+    facts["test"]["quantized"] = make_report(0.9, signature.classes)
+    card = render_card(signature, ABOUT, **facts)
+    torch.manual_seed(1)
+    outputs = 1 if kind == "binary" else 3
+    network = FeedForward(Shape(12, (8,), outputs, 0.0, "relu", "batch"))
+    export_onnx(network, signature, tmp_path / "m.onnx")
+    write_bundle(tmp_path / "bundle", tmp_path / "m.onnx", card, {})
+    monkeypatch.chdir(tmp_path / "bundle")
+    matrix = np.random.default_rng(0).normal(size=(20, 12)).astype(np.float32)
+    names = {"matrix": matrix}
+    (code,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    exec(code, names)
+    assert names["probability"].shape == (20, outputs)
+    expected = OnnxClassifier(tmp_path / "m.onnx").predict_probability(matrix)
+    np.testing.assert_allclose(names["probability"], expected[:, -outputs:], atol=1e-6)
 
 
 def test_the_weakest_class_is_named():
@@ -163,7 +213,7 @@ def test_a_card_is_short_sound_markdown(about, method):
     assert "\n\n\n" not in card
     html = MarkdownIt("commonmark").enable("table").render(card)
     assert html.count("<table>") == 4
-    assert html.count("<h2>") == 7
+    assert html.count("<h2>") == 8
     for table in html.split("<table>")[1:]:
         columns = {len(re.findall("<t[hd][ >]", row)) for row in table.split("<tr>")[1:]}
         assert len(columns) == 1
