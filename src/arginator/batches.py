@@ -1,4 +1,4 @@
-"""TrainingFolds as tensors, dealt out in whole batches by index."""
+"""Training folds as tensors, dealt out in whole batches by index."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from arginator.datasets import DatasetDescription, SourceFile
 from arginator.errors import DataError
+from arginator.folds import FOLDS
 
 COLUMNS = ("id", "label", "category", "fold")
-FOLDS = ("train", "validation", "calibration", "test")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from arginator.drawing.canvas import (
-    BASELINES,
     CLASS_COLOURS,
     MODEL_COLOURS,
     WIDTH_IN,
@@ -20,6 +19,7 @@ from arginator.drawing.canvas import (
     new_figure,
     write_figure,
 )
+from arginator.reports import BASELINES
 
 REAL = {"source": "amrfinder", "claims": True}
 SIMULATED = {"source": "demo (simulated)", "claims": True}

@@ -252,6 +252,26 @@ def test_binary_curves_go_through_every_point_of_their_model():
     np.testing.assert_array_equal(line.get_xdata(), np.maximum(network["false_positive_rate"], low))
 
 
+@pytest.mark.parametrize("model", ["network", "logistic_regression"])
+def test_a_perfect_model_with_probabilities_is_a_line(model):
+    results = make_results("binary")
+    others = results.roc[results.roc["model"] != model]
+    rows = [(model, "toxin", *point) for point in ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0))]
+    perfect = pd.DataFrame(rows, columns=results.roc.columns)
+    figure = draw_roc(pd.concat([others, perfect]), results.metrics, "binary")
+    name = model.replace("_", " ")
+    [line] = [line for line in figure.axes[0].lines if line.get_label() == name]
+    assert line.get_marker() == "None"
+    assert line.get_ydata().tolist() == [0, 1, 1]
+
+
+def test_the_proteins_above_the_limit_are_those_that_the_figure_shows():
+    facts, folds = make_split(method="random", limit=0.6)
+    count = int((folds.similarity_to_train > np.float32(0.3)).sum())
+    figure = draw_similarity(folds, facts | {"max_similarity": 0.3, "above_limit": 999})
+    assert f"{count} proteins above the limit" in figure.texts[1].get_text()
+
+
 def test_a_model_that_only_says_yes_or_no_is_a_dot_at_its_choice():
     results = make_results("binary")
     curve = results.precision_recall

@@ -27,7 +27,6 @@ MODEL_COLOURS = {
     "pruned": SKY,
     "quantized": PURPLE,
 }
-BASELINES = ("majority", "nearest_neighbour", "logistic_regression")
 FOLD_COLOURS = {"train": "#B8B8B8", "validation": SKY, "calibration": ORANGE, "test": GREEN}
 
 WIDTH_IN = 5.4

@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from arginator.drawing.canvas import (
-    BASELINES,
     DASHED,
     GREY,
     INK,
@@ -25,8 +24,10 @@ from arginator.drawing.canvas import (
     name_model,
     new_figure,
 )
+from arginator.reports import BASELINES
 
 CURVE_MODELS = ("nearest_neighbour", "logistic_regression", "network")
+YES_OR_NO = ("majority", "nearest_neighbour")  # models without probabilities: they have one choice
 LEGEND_COLUMNS = 3
 
 
@@ -110,9 +111,9 @@ def _draw_by_class(
 def _draw_curve(
     axes: Axes, curve: pd.DataFrame, columns: tuple[str, str], colour: str, thickness: float
 ) -> Line2D:
-    """Draw one curve; that of a model that only says yes or no is a dot, as it has one choice."""
+    """Draw one curve; that of a model that only says yes or no is a dot between the ends."""
     x, y = (curve[column].to_numpy() for column in columns)
-    if len(x) == 3:
+    if len(x) == 3 and curve["model"].isin(YES_OR_NO).all():
         size = 2 + 3 * thickness
         return axes.plot(x[1], y[1], "o", color=colour, markersize=size, clip_on=False)[0]
     order = slice(None) if columns[0] != "recall" or x[0] >= x[-1] else slice(None, None, -1)

@@ -65,7 +65,9 @@ def draw_similarity(folds: Folds, split: Mapping[str, Any]) -> Figure:
     """
     values = {name: folds.similarity_to_train[folds.fold_mask(name)] for name in FOLDS[1:]}
     held_out = {name: value for name, value in values.items() if len(value)}
-    notes = [f"{split['above_limit']:,} proteins above the limit"]
+    limit = np.float32(split["max_similarity"])
+    above = sum(int((value > limit).sum()) for value in held_out.values())
+    notes = [f"{above:,} proteins above the limit"]
     title = "How similar held-out proteins are to training"
     figure = new_figure(1 + 0.95 * len(held_out), title, split, notes)
     rows = figure.subplots(len(held_out), sharex=True, squeeze=False)[:, 0]

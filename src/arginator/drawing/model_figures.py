@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from arginator.drawing.canvas import (
-    BASELINES,
     BLUE,
     DASHED,
     GREEN,
@@ -28,6 +27,7 @@ from arginator.drawing.canvas import (
     name_model,
     new_figure,
 )
+from arginator.reports import BASELINES
 
 ON_WHITE: dict[str, Any] = {"frameon": True, "edgecolor": "none", "framealpha": 0.9}
 CHARACTERS_ON_X = 45  # of class names side by side; more are slanted
