@@ -27,7 +27,7 @@ embedder: null
 """
 
 TOXINS = """
-name: toxins
+name: own
 title: Three-finger toxins and Ly-6 proteins, ProtT5 vectors
 simulated: false
 origin: protspace, ProtT5-XL-U50 vectors, one HDF5 file a group

@@ -15,7 +15,7 @@ from arginator.embeddings import Embeddings
 from arginator.errors import DataError
 from arginator.label_tables import Assignment, Labeller
 from arginator.sequences import Record, Rejected, read_fasta
-from arginator.vector_files import read_vectors, vector_format
+from arginator.vector_files import read_vectors, refuse_idle_keys, vector_format
 
 KMER = "kmer"
 
@@ -61,13 +61,16 @@ def collect_proteins(folder: Path, description: DatasetDescription, embedder: st
     the label where the vectors have none. Otherwise FASTA files are read alone.
 
     Raises:
-        DataError: A file cannot be used, none serves `embedder`, an id stands twice, or ids and
-            labels do not match.
+        DataError: The folder has another name than the data set, a file cannot be used, none
+            serves `embedder`, an id stands twice, or ids and labels do not match.
     """
+    _require_name(folder, description)
     paths = {file.path: _existing(folder / file.path) for file in description.files}
     is_vectors = {path: vector_format(paths[path]) is not None for path in paths}
     vectors = [file for file in description.files if is_vectors[file.path]]
     sequences = [file for file in description.files if not is_vectors[file.path]]
+    for file in sequences:
+        refuse_idle_keys(paths[file.path], matrix=file.matrix, names=file.names, ids=file.ids)
     use_vectors = _choose_vectors(folder, description, embedder, bool(vectors), bool(sequences))
     labeller = Labeller(folder, description)
     collection = Collection()
@@ -87,7 +90,20 @@ def collect_proteins(folder: Path, description: DatasetDescription, embedder: st
     return collection
 
 
+def _require_name(folder: Path, description: DatasetDescription) -> None:
+    if description.name != folder.resolve().name:
+        raise DataError(
+            folder / DESCRIPTION,
+            f"'name' is {description.name!r}, but the folder is called {folder.resolve().name!r}",
+            "give both the same name",
+        )
+
+
 def _existing(path: Path) -> Path:
+    if path.is_dir():
+        raise DataError(
+            path, "is a folder, expected a file", f"list its files under 'files' in {DESCRIPTION}"
+        )
     if not path.is_file():
         raise DataError(
             path, "no such file", f"fetch it (`dvc pull`) or correct 'files' in {DESCRIPTION}"

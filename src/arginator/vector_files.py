@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -40,19 +41,63 @@ MAGIC: dict[bytes, Format] = {
     b"\x80\x03": "pickle",
     b"\x80\x04": "pickle",
     b"\x80\x05": "pickle",
+    b"id,": "csv",
+    b"id\t": "csv",
+    b'"id",': "csv",
+    b'"id"\t': "csv",
+}
+ZIP = b"PK\x03\x04"
+SEQUENCES = (b">", b"\x1f\x8b")  # FASTA, plain or gzip
+HEAD_BYTES = 1024
+KEYS: dict[Format, tuple[str, ...]] = {
+    "hdf5": ("matrix", "names"),
+    "parquet": ("matrix", "names"),
+    "npz": ("matrix", "names"),
+    "npy": ("ids",),
 }
 
 
 def vector_format(path: Path) -> Format | None:
-    """Return the format that the suffix of a file, or else its first bytes, tell.
+    """Return the format that the first bytes of a file tell, or its suffix where they tell nothing.
 
     None means that it is no file of vectors; it may hold sequences.
     """
-    if path.suffix.lower() in SUFFIXES:
-        return SUFFIXES[path.suffix.lower()]
     with path.open("rb") as file:
-        start = file.read(8)
-    return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
+        start = file.read(HEAD_BYTES).removeprefix(codecs.BOM_UTF8)
+    if start.startswith(ZIP):
+        return _zip_format(start) or SUFFIXES.get(path.suffix.lower())
+    if start.lstrip().startswith(SEQUENCES):
+        return None
+    told = (kind for magic, kind in MAGIC.items() if start.startswith(magic))
+    return next(told, None) or SUFFIXES.get(path.suffix.lower())
+
+
+def _zip_format(start: bytes) -> Format | None:
+    """Return what the name of a zip archive's first member tells."""
+    length = int.from_bytes(start[26:28], "little")
+    member = start[30 : 30 + length]
+    if member.endswith(b".npy"):
+        return "npz"
+    return "pickle" if member.endswith(b".pkl") else None
+
+
+def refuse_idle_keys(path: Path, **keys: object) -> None:
+    """Refuse a key of dataset.yaml that means nothing for the format of a file.
+
+    Args:
+        path: The file.
+        keys: `matrix`, `names` and `ids` as given; None where a key is not.
+
+    Raises:
+        DataError: One is given that the format does not know.
+    """
+    kind = vector_format(path)
+    takes = KEYS.get(kind, ()) if kind else ()
+    for key, value in keys.items():
+        if value is not None and key not in takes:
+            known = [name for name, others in KEYS.items() if key in others]
+            problem = f"is {kind or 'FASTA'}, but has {key!r}, which is for {', '.join(known)} only"
+            raise DataError(path, problem, f"remove {key!r}")
 
 
 def read_vectors(
@@ -80,6 +125,7 @@ def read_vectors(
             id in it is faulty.
     """
     _require_content(path)
+    refuse_idle_keys(path, matrix=matrix, names=names, ids=ids)
     inspection = Inspection(path, width)
     for names_read, vectors in _open(inspection, matrix, names, ids):
         if (batch := inspection.admit(names_read, vectors)) is not None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 OUTPUTS = ("prepared.parquet", "left_out.tsv", "prepare.json")
 HEAD = """
-name: own
+name: source
 title: t
 simulated: false
 origin: o

@@ -207,14 +207,42 @@ def test_compressed_vectors_are_read(path: Path) -> None:
     assert read(path) == {"a": [0, 1, 2, 3]}
 
 
+@pytest.mark.parametrize("options", [{}, {"matrix": "embeddings"}, {"names": "ids"}])
+def test_a_matrix_and_its_names_alone_need_no_keys(options: dict[str, str], path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["embeddings"], file["ids"] = np.stack([VECTOR, VECTOR + 1]), ["a", "b"]
+    assert read(path, **options) == {"a": [0, 1, 2, 3], "b": [1, 2, 3, 4]}
+
+
+def test_what_is_not_named_must_be_the_only_one(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["m"], file["w"] = np.stack([VECTOR] * 2), np.stack([VECTOR] * 2)
+        file["n"] = ["a", "b"]
+    assert read(path, matrix="m").keys() == {"a", "b"}
+    assert refusal(path, names="n") == (
+        "holds 2 data sets that are a matrix of numbers, expected 1; "
+        "name the one to read under 'matrix'"
+    )
+    with h5py.File(path, "a") as file:
+        del file["n"]
+    assert refusal(path, matrix="m") == (
+        "holds 0 data sets that are a column of text, expected 1; "
+        "name the one to read under 'names'"
+    )
+
+
+def test_whole_numbers_with_names_are_no_vectors(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["m"], file["n"] = np.ones((2, 4), int), ["a", "b"]
+    assert refusal(path).startswith("data set 'm' is of type int64, expected float16")
+
+
 def test_a_matrix_needs_its_own_names(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file["m"] = np.stack([VECTOR, VECTOR])
         file["n"] = ["a"]
         file["v"] = VECTOR
-    assert refusal(path, matrix="m", names="gone") == (
-        "holds no data set 'gone'; correct 'matrix' or 'names'"
-    )
+    assert refusal(path, matrix="m", names="gone") == ("holds no data set 'gone'; correct 'names'")
     assert refusal(path, matrix="m", names="n") == "1 ids for 2 vectors; give one id a row"
     assert refusal(path, matrix="m", names="v") == (
         "'v' is no column of text but float32; correct 'names'"

@@ -110,9 +110,13 @@ def test_an_npz_member_that_claims_terabytes_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path / "x.npz").startswith(expected)
 
 
-def test_something_else_in_a_zip_is_damaged(tmp_path: Path) -> None:
+def test_something_else_in_a_zip_is_named_or_damaged(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02}q\x00.")
+        archive.writestr("m.npy", b"")
+    assert refusal(tmp_path / "x.npz").startswith("is a pickle or a checkpoint, which can run")
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("word/document.xml", b"<xml/>")
     assert refusal(tmp_path / "x.npz").startswith("damaged or incomplete (")
 
 

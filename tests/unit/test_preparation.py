@@ -283,6 +283,31 @@ def test_a_sequence_without_a_vector_is_no_orphan_in_silence(folder: Path) -> No
     )
 
 
+def test_a_folder_is_no_file(folder: Path) -> None:
+    (folder / "parts").mkdir(parents=True)
+    assert refusal(describe(folder, [{"path": "parts", "label": "A"}]), PROTT5) == (
+        "parts: is a folder, expected a file; list its files under 'files' in dataset.yaml"
+    )
+
+
+def test_the_name_must_be_the_folders(folder: Path) -> None:
+    fasta(folder / "x.fasta", {"a": "MKV"})
+    described = describe(folder, [{"path": "x.fasta", "label": "A"}], name="other")
+    assert refusal(described, KMER) == (
+        "dataset.yaml: 'name' is 'other', but the folder is called 'own'; give both the same name"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "known"), [("ids", "npy"), ("matrix", "hdf5, parquet, npz"), ("names", "hdf5, parquet")]
+)
+def test_sequences_take_no_keys_of_vectors(key: str, known: str, folder: Path) -> None:
+    fasta(folder / "x.fasta", {"a": "MKV"})
+    described = describe(folder, [{"path": "x.fasta", "label": "A", key: "x"}])
+    expected = f"x.fasta: is FASTA, but has {key!r}, which is for {known}"
+    assert refusal(described, KMER).startswith(expected)
+
+
 def test_a_missing_file_is_named_before_any_is_read(folder: Path) -> None:
     files = [{"path": "x.h5", "label": "A"}]
     assert refusal(describe(folder, files), PROTT5) == (

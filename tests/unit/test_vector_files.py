@@ -2,7 +2,9 @@
 
 import contextlib
 import csv
+import gzip
 import pickle
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -241,10 +243,70 @@ def test_pickles_are_refused_unread(name: str, tmp_path: Path) -> None:
     )
 
 
-def test_the_first_bytes_tell_the_format_without_a_suffix(tmp_path: Path) -> None:
-    write_hdf5(tmp_path / "vectors", ODD_IDS, VECTORS)
+@EACH_FORMAT
+@pytest.mark.parametrize("other", ["vectors", "x.csv", "x.npz", "x.h5", "x.pt", "x.fasta"])
+def test_the_first_bytes_tell_the_format_whatever_the_name(
+    name: str, other: str, tmp_path: Path
+) -> None:
+    options = WRITERS[name](tmp_path / name, ODD_IDS, VECTORS)
+    found = read((tmp_path / name).rename(tmp_path / other), **options)
+    assert found.ids == ODD_IDS
+    np.testing.assert_array_equal(found.matrix, VECTORS)
+
+
+@pytest.mark.parametrize("name", ["AMRProt", "x.csv", "x.h5"])
+@pytest.mark.parametrize("content", [b">a\nMKV\n", b"\n>a\nMKV\n", gzip.compress(b">a\nMKV\n")])
+def test_sequences_are_no_vectors_whatever_the_name(
+    name: str, content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert vector_format(tmp_path / name) is None
+
+
+@pytest.mark.parametrize("name", ["x.pt", "x.npz", "nameless"])
+def test_zipped_checkpoints_are_refused_unread(name: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"a": 1.0}))
+    with pytest.raises(DataError, match="is a pickle or a checkpoint, which can run code"):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "kind", "known"),
+    [
+        ("proteins.h5", "ids", "hdf5", "npy"),
+        ("lists.parquet", "ids", "parquet", "npy"),
+        ("arrays.npz", "ids", "npz", "npy"),
+        ("matrix.npy", "matrix", "npy", "hdf5, parquet, npz"),
+        ("matrix.npy", "names", "npy", "hdf5, parquet, npz"),
+        ("table.csv", "matrix", "csv", "hdf5, parquet, npz"),
+        ("table.tsv", "names", "csv", "hdf5, parquet, npz"),
+    ],
+)
+def test_keys_that_mean_nothing_are_refused(
+    name: str, key: str, kind: str, known: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    options = WRITERS[name](path, ODD_IDS, VECTORS)
+    with pytest.raises(DataError) as error:
+        read(path, **options | {key: path if key == "ids" else "x"})
+    assert str(error.value) == (
+        f"{path}: is {kind}, but has {key!r}, which is for {known} only; remove {key!r}"
+    )
+
+
+@pytest.mark.parametrize("odd", ["a\nb", "a\rb", "a\x00b", "a\u2028b", " a", "a ", "\ta"])
+def test_ids_hold_no_control_characters_and_no_outer_blanks(odd: str, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "x.parquet", ("P1", odd), VECTORS[:2])
+    with pytest.raises(DataError) as error:
+        read(tmp_path / "x.parquet")
+    assert str(error.value) == (
+        f"{tmp_path / 'x.parquet'}: 1 of 2 vectors have an id with control characters or with "
+        f"blanks before or after it (first: {odd!r}); take them out"
+    )
+
+
+def test_what_is_neither_vectors_nor_named_so_is_of_no_known_format(tmp_path: Path) -> None:
     (tmp_path / "AMRProt").write_text(">a\nMKV\n")
-    assert vector_format(tmp_path / "vectors") == "hdf5"
-    assert vector_format(tmp_path / "AMRProt") is None
     with pytest.raises(DataError, match="AMRProt: is of no known format"):
         read(tmp_path / "AMRProt")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import h5py
@@ -29,6 +30,7 @@ from arginator.readers.vector_checks import (
 )
 
 ID_ATTRIBUTE = "original_id"
+MATRIX, NAMES = "matrix of numbers", "column of text"
 MAX_CHUNK_BYTES = 256 * 2**20
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 
@@ -38,8 +40,10 @@ def read_hdf5(inspection: Inspection, matrix: str | None, names: str | None) -> 
 
     Without `matrix` each data set is a protein. Its id is its path without the leading '/',
     verbatim, unless it has a text attribute `original_id`, as bio_embeddings and biotrainer write
-    (their data sets are named by a running number or hash). With `matrix` and `names` they are the
-    paths of one data set of n rows and one of n names.
+    (their data sets are named by a running number or hash). With `matrix` or `names`, or if the
+    file holds nothing but the two, vectors are the rows of the data set `matrix` and ids stand in
+    `names`; one that is not given is the only data set of numbers with two dimensions, or of text
+    with one.
 
     Raises:
         DataError: The file is damaged, leads out of itself or holds something else.
@@ -48,10 +52,10 @@ def read_hdf5(inspection: Inspection, matrix: str | None, names: str | None) -> 
     with naming_damage(path, OSError):
         file = h5py.File(path, "r")
     with file:
-        if matrix is None:
-            yield from _one_a_protein(file.id, inspection)
+        if matrix or names or _is_pair(file.id, path):
+            yield from _matrix(file.id, path, matrix, names)
         else:
-            yield from _matrix(file.id, inspection.path, matrix, names or "")
+            yield from _one_a_protein(file.id, inspection)
 
 
 def _one_a_protein(root: h5g.GroupID, inspection: Inspection) -> Iterator[Batch]:
@@ -72,13 +76,48 @@ def _one_a_protein(root: h5g.GroupID, inspection: Inspection) -> Iterator[Batch]
         yield ids, np.stack(rows)
 
 
-def _matrix(root: h5g.GroupID, path: Path, matrix: str, names: str) -> Iterator[Batch]:
+def _is_pair(root: h5g.GroupID, path: Path) -> bool:
+    """Tell whether a file holds a matrix, a column of text and nothing else."""
+    first = [_kind(data, path) for _, data in islice(_data_sets(root, path), 3)]
+    return sorted(first) == sorted([MATRIX, NAMES])
+
+
+def _kind(data_set: h5d.DatasetID, path: Path) -> str:
+    """Return `MATRIX`, `NAMES` or, for anything else, nothing."""
+    with naming_damage(path, *DAMAGE):
+        dimensions = len(data_set.shape or ())
+        try:
+            dtype = data_set.dtype
+        except TypeError:
+            return ""
+    if h5py.check_string_dtype(dtype) is not None:
+        return NAMES if dimensions == 1 else ""
+    return MATRIX if dimensions == 2 and dtype.kind in "fiu" else ""
+
+
+def _choose(
+    found: dict[str, h5d.DatasetID], name: str | None, kind: str, key: str, path: Path
+) -> str:
+    """Return the name of the data set to read."""
+    if name is not None and name.strip("/") not in found:
+        raise DataError(path, f"holds no data set {name!r}", f"correct {key!r}")
+    if name is not None:
+        return name.strip("/")
+    fitting = [other for other, data in found.items() if _kind(data, path) == kind]
+    if len(fitting) != 1:
+        problem = f"holds {len(fitting)} data sets that are a {kind}, expected 1"
+        raise DataError(path, problem, f"name the one to read under {key!r}")
+    return fitting[0]
+
+
+def _matrix(
+    root: h5g.GroupID, path: Path, matrix: str | None, names: str | None
+) -> Iterator[Batch]:
     """Yield the rows of one data set, with the ids that another holds."""
-    wanted = {matrix.strip("/"), names.strip("/")}
-    found = {name: data for name, data in _data_sets(root, path) if name in wanted}
-    for name in sorted(wanted - found.keys()):
-        raise DataError(path, f"holds no data set {name!r}", "correct 'matrix' or 'names'")
-    vectors, labels = found[matrix.strip("/")], found[names.strip("/")]
+    found = dict(_data_sets(root, path))
+    matrix = _choose(found, matrix, MATRIX, "matrix", path)
+    names = _choose(found, names, NAMES, "names", path)
+    vectors, labels = found[matrix], found[names]
     _check_header(vectors, path, matrix)
     with naming_damage(path, *DAMAGE):
         shape, stored = vectors.shape, vectors.get_storage_size()

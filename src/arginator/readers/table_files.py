@@ -53,15 +53,14 @@ def read_parquet(inspection: Inspection, matrix: str | None, names: str | None) 
 def read_csv(inspection: Inspection) -> Iterator[Batch]:
     """Yield the vectors of a text table: a line of column names, of which the first is `id`.
 
-    Commas part the columns, or tabs in a file with the suffix .tsv.
+    Tabs part the columns if one follows that name, commas otherwise.
 
     Raises:
         DataError: The file is no UTF-8 or no such table, or a cell is no number.
     """
-    delimiter = "\t" if inspection.path.suffix.lower() == ".tsv" else ","
     ids: list[str] = []
     rows: list[Float64[np.ndarray, " d"]] = []
-    for name, numbers in _lines(inspection.path, delimiter):
+    for name, numbers in _lines(inspection.path):
         if inspection.fits(name, numbers.shape):
             ids.append(name)
             rows.append(numbers)
@@ -72,10 +71,13 @@ def read_csv(inspection: Inspection) -> Iterator[Batch]:
         yield ids, np.stack(rows)
 
 
-def _lines(path: Path, delimiter: str) -> Iterator[tuple[str, Float64[np.ndarray, " d"]]]:
+def _lines(path: Path) -> Iterator[tuple[str, Float64[np.ndarray, " d"]]]:
     """Yield id and numbers of each line after the column names."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, delimiter=delimiter, strict=True)
+        with naming_damage(path, UnicodeDecodeError):
+            tabs = file.read(5).startswith(("id\t", '"id"\t'))
+        file.seek(0)
+        lines = csv.reader(file, delimiter="\t" if tabs else ",", strict=True)
         columns = _next_line(lines, path) or []
         if columns[:1] != ["id"] or len(columns) < 2:
             raise DataError(

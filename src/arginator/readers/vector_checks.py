@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ MAX_ID_CHARACTERS = 1_000
 MAX_WIDTH = 65_536
 MAX_EXPANSION = 100  # vectors of real proteins shrink to a half at best, sparse counts to a tenth
 ALWAYS_FINE_BYTES = 64 * 2**20
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")  # all but the tab
 
 Batch = tuple[Sequence[str], Shaped[np.ndarray, "n d"]]
 
@@ -109,6 +111,9 @@ class Inspection:
                     f"have an id that is empty or longer than {MAX_ID_CHARACTERS:,} characters"
                 )
                 self.note(problem, name[:40], "give each protein a short id")
+            elif CONTROL.search(name) or name != name.strip():
+                problem = "have an id with control characters or with blanks before or after it"
+                self.note(problem, name[:40], "take them out")
             if name in self._ids:
                 self.note("repeat the id of another", name, "give each protein its own id")
             self._ids.add(name)
