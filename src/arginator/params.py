@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from arginator.errors import ParamsError
@@ -13,6 +14,25 @@ from arginator.yaml_files import load_yaml
 
 Share = Annotated[float, Field(ge=0.02, le=0.94)]
 NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+def _check_name(name: str) -> str:
+    """Refuse a name that cannot be part of a path and of a command."""
+    if re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", name) is None:
+        expected = "letters, digits, '_' and '-', the first a letter or digit"
+        raise PydanticCustomError("fault", f"is {name!r}, expected {expected}")
+    return name
+
+
+def _check_free(name: str) -> str:
+    """Refuse a name for a task that the data set's own figures go by."""
+    if name == "data":
+        raise PydanticCustomError("fault", "is 'data', as the data set's figures are called")
+    return name
+
+
+PathName = Annotated[str, AfterValidator(_check_name)]
+TaskName = Annotated[PathName, AfterValidator(_check_free)]
 
 
 class Section(BaseModel):
@@ -76,6 +96,13 @@ class BinaryTask(Section):
     positive: Annotated[tuple[NonEmpty, ...], Strict(strict=False), Field(min_length=1)]
     positive_name: NonEmpty
     negative_name: NonEmpty
+
+    @model_validator(mode="after")
+    def _differ(self) -> BinaryTask:
+        if self.positive_name == self.negative_name:
+            problem = f"has the same 'positive_name' and 'negative_name' ({self.positive_name!r})"
+            raise PydanticCustomError("fault", f"{problem}, expected two names")
+        return self
 
 
 class MulticlassTask(Section):
@@ -149,11 +176,11 @@ class Params(Section):
     """All of params.yaml."""
 
     seed: int = Field(ge=0, le=2**32 - 1)
-    source: NonEmpty
+    source: PathName
     demo: DemoParams
     embedder: EmbedderParams
     split: SplitParams
-    tasks: Annotated[dict[NonEmpty, TaskParams], Field(min_length=1)]
+    tasks: Annotated[dict[TaskName, TaskParams], Field(min_length=1)]
     baseline: BaselineParams
     model: ModelParams
     train: TrainParams
@@ -186,4 +213,5 @@ def load_params(path: Path) -> Params:
 
 def _without_tag(location: list[str]) -> list[str]:
     """Drop the kind that pydantic puts after a task's name."""
-    return location[:2] + location[3:] if location[:1] == ["tasks"] else location
+    tagged = location[:1] == ["tasks"] and location[2:] != ["[key]"]
+    return location[:2] + location[3:] if tagged else location

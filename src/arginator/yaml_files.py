@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -14,6 +15,7 @@ from ruamel.yaml.error import YAMLError
 
 from arginator.errors import ArginatorError
 
+UNQUOTED = (bool, int, float, date)  # what YAML makes of some text without quotes
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -44,7 +46,7 @@ def load_yaml(
     try:
         return model.model_validate(content)
     except ValidationError as invalid:
-        faults = invalid.errors(include_url=False)
+        faults = _tell_apart(invalid.errors(include_url=False))
         faults.sort(key=lambda fault: fault["type"] != "extra_forbidden")  # a typo explains more
         more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         problem, remedy = _describe(faults[0], model, locate)
@@ -73,9 +75,14 @@ def _describe(
         return "holds no keys and values", ""
     if not location:
         return message, ""
+    subject = repr(name)
+    if location[-1] == "[key]":  # so pydantic calls a key itself
+        subject = f"a key of {'.'.join(location[:-2])!r}"
     if fault["type"] == "fault":
-        return f"{name!r} {message}", ""
-    return f"{name!r} is {fault['input']!r}, but {message.removeprefix('input ')}", ""
+        return f"{subject} {message}", ""
+    unquoted = fault["type"] == "string_type" and isinstance(fault["input"], UNQUOTED)
+    problem = f"{subject} is {fault['input']!r}, but {message.removeprefix('input ')}"
+    return problem, "put it in quotes" if unquoted else ""
 
 
 def _known_keys(model: type[BaseModel], location: list[str]) -> list[str]:

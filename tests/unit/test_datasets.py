@@ -60,11 +60,15 @@ def test_a_description_is_read_with_its_labels_in_order(tmp_path: Path) -> None:
         ({"licence": "absent"}, "missing key 'licence'; add it"),
         ({"license": "MIT"}, "unknown key 'license'; did you mean 'licence'?"),
         ({"xyz": 1}, "unknown key 'xyz'; remove it"),
-        ({"title": 7}, "'title' is 7, but should be a valid string"),
+        ({"title": 7}, "'title' is 7, but should be a valid string; put it in quotes"),
         ({"simulated": "no"}, "'simulated' is 'no', but should be a valid boolean"),
         ({"on_invalid": "drop"}, "'on_invalid' is 'drop', but should be 'fail' or 'skip'"),
         ({"files": []}, "'files' is empty, expected at least one file"),
-        ({"labels": {1: "one", "A": "a"}}, "'labels.1.[key]' is 1, but should be a valid string"),
+        ({"title": None}, "'title' is None, but should be a valid string"),
+        (
+            {"labels": {1: "one", "A": "a"}},
+            "a key of 'labels' is 1, but should be a valid string; put it in quotes",
+        ),
         (
             {"files": [{"path": "x", "lable": "A"}]},
             "unknown key 'files.0.lable'; did you mean 'label'?",

@@ -16,6 +16,8 @@ from arginator.params import BinaryTask, MulticlassTask, Params, load_params
 ROOT = Path(__file__).parents[2]
 DEFAULTS: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
 
+NAME = "letters, digits, '_' and '-', the first a letter or digit"
+
 
 def set_at(content: dict[str, Any], key: str, value: object) -> dict[str, Any]:
     changed = copy.deepcopy(content)
@@ -141,6 +143,26 @@ def test_a_number_out_of_range_is_named_with_the_range(key: str, value: float, p
             "embedder.kmer_lengths",
             [2, 9],
             "params.yaml: 'embedder.kmer_lengths.1' is 9, but should be less than or equal to 4",
+        ),
+        (
+            "embedder.kmer_lengths",
+            [9],
+            "params.yaml: 'embedder.kmer_lengths.0' is 9, but should be less than or equal to 4",
+        ),
+        ("source", "../own", f"'source' is '../own', expected {NAME}"),
+        ("source", "-own", f"'source' is '-own', expected {NAME}"),
+        ("source", "own\n", f"'source' is 'own\\n', expected {NAME}"),
+        ("tasks.a b", {"kind": "multiclass"}, f"a key of 'tasks' is 'a b', expected {NAME}"),
+        (
+            "tasks.data",
+            {"kind": "multiclass"},
+            "a key of 'tasks' is 'data', as the data set's figures are called",
+        ),
+        (
+            "tasks.binary.positive_name",
+            DEFAULTS["tasks"]["binary"]["negative_name"],
+            "'tasks.binary' has the same 'positive_name' and 'negative_name' "
+            f"({DEFAULTS['tasks']['binary']['negative_name']!r}), expected two names",
         ),
         ("tasks", {}, "'tasks' is {}, but "),
         ("tasks.binary.kind", "ternary", "ternary"),
