@@ -41,7 +41,7 @@ class HeaderRule(Section):
     Attributes:
         pattern: Regular expression, searched for anywhere in the header after its `>`.
         label: What it says about the protein; null leaves the protein out, and reports it.
-        category: Finer group of proteins for reports.
+        category: Finer group of proteins, kept for analyses.
     """
 
     pattern: NonEmpty
@@ -71,7 +71,7 @@ class SourceFile(Section):
         label: One label for the whole file.
         labels: Table of labels, tab-separated: id, label and, if wanted, category and fold.
         headers: Rules for FASTA headers; the first that fits counts.
-        category: Finer group of proteins for reports, where nothing else gives one.
+        category: Finer group of proteins, kept for analyses, where nothing else gives one.
         ids: Text file with one id a line, for npy.
         matrix: What holds the vectors: array (HDF5, npz) or column (Parquet).
         names: What holds their ids.

@@ -20,7 +20,7 @@ class Assignment:
 
     Attributes:
         label: Its label; None leaves the protein out.
-        category: Finer group of proteins for reports.
+        category: Finer group of proteins, kept for analyses.
         fold: Fold fixed by the data set.
     """
 
