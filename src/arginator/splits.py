@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Bool, Float32, Int
+from jaxtyping import Int
 
+from arginator.audits import (
+    TOTAL,
+    describe_folds,
+    find_neighbours,
+    name_data_set,
+    refuse_similar,
+    warn_of_single_clusters,
+)
 from arginator.dealing import deal_groups, missing_classes
 from arginator.errors import DataError
 from arginator.files import replacing
@@ -19,11 +26,8 @@ from arginator.folds import FOLDS, Folds
 from arginator.params import SplitParams
 from arginator.parquet_files import open_parquet
 from arginator.prepared import Prepared
-from arginator.similarity import centre_and_scale, cluster_by_similarity, nearest
+from arginator.similarity import centre_and_scale, cluster_by_similarity
 
-logger = logging.getLogger(__name__)
-
-TOTAL = "proteins"  # of a fold, beside the counts of its labels
 SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -47,31 +51,6 @@ class Split:
     audit: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class _Nearest:
-    """The most similar protein of each of n proteins.
-
-    Attributes:
-        row: Its row; -1 for a protein that was not asked about.
-        similarity: Its similarity; NaN for a protein that was not asked about.
-    """
-
-    row: Int[np.ndarray, " n"]
-    similarity: Float32[np.ndarray, " n"]
-
-    def or_nearer(self, other: _Nearest) -> _Nearest:
-        """Return for each protein the more similar one of both."""
-        is_nearer = other.similarity > np.nan_to_num(self.similarity, nan=-np.inf)
-        return _Nearest(
-            np.where(is_nearer, other.row, self.row),
-            np.where(is_nearer, other.similarity, self.similarity),
-        )
-
-    def count_above(self, limit: float) -> int:
-        """Return how many proteins have one that is more similar than `limit`."""
-        return int((self.similarity > np.float32(limit)).sum())
-
-
 def split(prepared: Prepared, params: SplitParams, seed: int) -> Split:
     """Divide the proteins into folds and measure how near each held-out one is to training.
 
@@ -92,8 +71,8 @@ def split(prepared: Prepared, params: SplitParams, seed: int) -> Split:
         fold = _given_folds(prepared)
     else:
         fold = _make_folds(prepared, cluster, params, seed)
-    to_train = _find_nearest(unit, fold > 0, fold == 0)
-    to_validation = _find_nearest(unit, fold > 1, fold == 1)
+    to_train = find_neighbours(unit, fold > 0, fold == 0)
+    to_validation = find_neighbours(unit, fold > 1, fold == 1)
     to_any = to_train.or_nearer(to_validation)
     folds = Folds(
         prepared.embeddings.ids,
@@ -102,9 +81,9 @@ def split(prepared: Prepared, params: SplitParams, seed: int) -> Split:
         to_train.similarity,
     )
     if params.method != "random":
-        _refuse_similar(prepared, params, folds, to_any)
-    _warn_of_single_clusters(prepared, folds)
-    audit = _audit(prepared, params, folds, to_validation.similarity)
+        refuse_similar(prepared, params, folds, to_any)
+    warn_of_single_clusters(prepared, folds)
+    audit = describe_folds(prepared, params, folds, to_validation.similarity)
     return Split(folds, audit | {"above_limit": to_any.count_above(params.max_similarity)})
 
 
@@ -158,7 +137,7 @@ def _make_folds(
         groups = len(np.unique(group[label == index]))
         if groups < len(FOLDS):
             problem = f"class {name!r} has {groups} {unit}, expected at least {len(FOLDS)}"
-            raise DataError(_where(prepared), f"{problem}, one for each fold", remedy)
+            raise DataError(name_data_set(prepared), f"{problem}, one for each fold", remedy)
     fractions = np.array([getattr(params.fractions, fold) for fold in FOLDS])
     fold = deal_groups(group, label, fractions, seed)
     _refuse_missing(prepared, fold, label, remedy)
@@ -171,7 +150,7 @@ def _given_folds(prepared: Prepared) -> Int[np.ndarray, " n"]:
     if wrong:
         first = wrong[0]
         raise DataError(
-            _where(prepared),
+            name_data_set(prepared),
             f"{len(wrong):,} of {len(prepared.given_folds):,} proteins have no known fold (first: "
             f"{prepared.embeddings.ids[first]!r} with {prepared.given_folds[first]!r}), expected "
             f"{', '.join(FOLDS)}",
@@ -197,104 +176,11 @@ def _refuse_missing(
         index, label_index = np.argwhere(missing)[0]
         name = list(prepared.about.labels)[label_index]
         problem = f"class {name!r} has no protein in fold {FOLDS[index]!r}, expected at least one"
-        raise DataError(_where(prepared), problem, remedy)
+        raise DataError(name_data_set(prepared), problem, remedy)
 
 
 def _refuse_name_of_total(prepared: Prepared) -> None:
     """Raise a DataError if a label has the name under which the audit counts a whole fold."""
     if TOTAL in prepared.about.labels:
         problem = f"has a label {TOTAL!r}, the name of each fold's total in the audit"
-        raise DataError(_where(prepared), problem, "rename the label in dataset.yaml")
-
-
-def _find_nearest(
-    unit: Float32[np.ndarray, "n d"],
-    queries: Bool[np.ndarray, " n"],
-    references: Bool[np.ndarray, " n"],
-) -> _Nearest:
-    """Return the nearest reference of each query."""
-    row = np.full(len(unit), -1, dtype=np.int64)
-    similarity = np.full(len(unit), np.nan, dtype=np.float32)
-    nearest_row, similarity[queries] = nearest(unit[queries], unit[references])
-    row[queries] = np.flatnonzero(references)[nearest_row]
-    return _Nearest(row, similarity)
-
-
-def _refuse_similar(
-    prepared: Prepared, params: SplitParams, folds: Folds, nearest: _Nearest
-) -> None:
-    """Raise a DataError if a held-out protein is too similar to one that the model rests on."""
-    above = nearest.count_above(params.max_similarity)
-    if above == 0:
-        return
-    ids, worst = folds.ids, int(np.nanargmax(nearest.similarity))
-    other = int(nearest.row[worst])
-    held_out = int((~folds.fold_mask(FOLDS[0])).sum())
-    raise DataError(
-        _where(prepared),
-        f"{above:,} of {held_out:,} held-out proteins are more similar than "
-        f"{params.max_similarity:g} to a protein that the model is trained on or chosen by (worst: "
-        f"{ids[worst]!r} of {folds.fold[worst]} and {ids[other]!r} of {folds.fold[other]}, "
-        f"{nearest.similarity[worst]:.4f})",
-        "put them into one fold, raise split.max_similarity or set split.method to cluster",
-    )
-
-
-def _warn_of_single_clusters(prepared: Prepared, folds: Folds) -> None:
-    """Log one warning of the classes that a single cluster stands for in a held-out fold."""
-    clusters = folds.clusters_per_class(prepared)
-    single = [
-        f"{label!r} in {fold}"
-        for fold in FOLDS[1:]
-        for label, count in clusters[fold].items()
-        if count == 1
-    ]
-    if single:
-        logger.warning(
-            "%s: a single cluster of similar proteins stands for a whole class (%s); scores of "
-            "that class there rest on one family",
-            _where(prepared),
-            ", ".join(single),
-        )
-
-
-def _audit(
-    prepared: Prepared,
-    params: SplitParams,
-    folds: Folds,
-    to_validation: Float32[np.ndarray, " n"],
-) -> dict[str, Any]:
-    """Describe the folds and how near each held-out one is to training and validation."""
-    about, labels = prepared.about, np.array(prepared.labels)
-    masks = {fold: folds.fold_mask(fold) for fold in FOLDS}
-    to_train = folds.similarity_to_train
-    return {
-        "source": f"{about.source} (simulated)" if about.simulated else about.source,
-        "method": params.method,
-        "claims": params.method != "random",
-        "max_similarity": params.max_similarity,
-        "clusters": int(folds.cluster.max()) + 1,
-        "largest_cluster": int(np.bincount(folds.cluster).max()),
-        "folds": {
-            fold: {TOTAL: int(mask.sum())}
-            | {label: int((labels[mask] == label).sum()) for label in about.labels}
-            for fold, mask in masks.items()
-        },
-        "clusters_per_class": folds.clusters_per_class(prepared),
-        "similarity_to_train": {fold: _summarise(to_train[masks[fold]]) for fold in FOLDS[1:]},
-        "similarity_to_validation": {
-            fold: _summarise(to_validation[masks[fold]]) for fold in FOLDS[2:]
-        },
-    }
-
-
-def _summarise(similarity: Float32[np.ndarray, " n"]) -> dict[str, float]:
-    """Return the median, 95th percentile and maximum, to four decimals."""
-    exact = similarity.astype(np.float64)
-    quantiles = {"median": 0.5, "p95": 0.95, "max": 1.0}
-    return {name: round(float(np.quantile(exact, q)), 4) for name, q in quantiles.items()}
-
-
-def _where(prepared: Prepared) -> str:
-    """Name the data set for a message."""
-    return f"data set {prepared.about.source!r}"
+        raise DataError(name_data_set(prepared), problem, "rename the label in dataset.yaml")

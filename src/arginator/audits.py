@@ -1,0 +1,137 @@
+"""The audit of a split: how near held-out proteins come to those that a model rests on."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int
+
+from arginator.errors import DataError
+from arginator.folds import FOLDS, Folds
+from arginator.params import SplitParams
+from arginator.prepared import Prepared
+from arginator.similarity import nearest
+
+TOTAL = "proteins"  # the key of a fold's total among its labels
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The most similar protein of each of n proteins.
+
+    Attributes:
+        row: Its row; -1 for a protein that was not asked about.
+        similarity: Its similarity; NaN for a protein that was not asked about.
+    """
+
+    row: Int[np.ndarray, " n"]
+    similarity: Float32[np.ndarray, " n"]
+
+    def or_nearer(self, other: Neighbours) -> Neighbours:
+        """Return for each protein the more similar one of both."""
+        is_nearer = other.similarity > np.nan_to_num(self.similarity, nan=-np.inf)
+        return Neighbours(
+            np.where(is_nearer, other.row, self.row),
+            np.where(is_nearer, other.similarity, self.similarity),
+        )
+
+    def count_above(self, limit: float) -> int:
+        """Return how many proteins have one that is more similar than `limit`."""
+        return int((self.similarity > np.float32(limit)).sum())
+
+
+def find_neighbours(
+    unit: Float32[np.ndarray, "n d"],
+    queries: Bool[np.ndarray, " n"],
+    references: Bool[np.ndarray, " n"],
+) -> Neighbours:
+    """Return the nearest reference of each query."""
+    row = np.full(len(unit), -1, dtype=np.int64)
+    similarity = np.full(len(unit), np.nan, dtype=np.float32)
+    nearest_row, similarity[queries] = nearest(unit[queries], unit[references])
+    row[queries] = np.flatnonzero(references)[nearest_row]
+    return Neighbours(row, similarity)
+
+
+def refuse_similar(
+    prepared: Prepared, params: SplitParams, folds: Folds, nearest: Neighbours
+) -> None:
+    """Raise a DataError if a held-out protein is too similar to one that the model rests on."""
+    above = nearest.count_above(params.max_similarity)
+    if above == 0:
+        return
+    ids, worst = folds.ids, int(np.nanargmax(nearest.similarity))
+    other = int(nearest.row[worst])
+    held_out = int((~folds.fold_mask(FOLDS[0])).sum())
+    raise DataError(
+        name_data_set(prepared),
+        f"{above:,} of {held_out:,} held-out proteins are more similar than "
+        f"{params.max_similarity:g} to a protein that the model is trained on or chosen by (worst: "
+        f"{ids[worst]!r} of {folds.fold[worst]} and {ids[other]!r} of {folds.fold[other]}, "
+        f"{nearest.similarity[worst]:.4f})",
+        "put them into one fold, raise split.max_similarity or set split.method to cluster",
+    )
+
+
+def warn_of_single_clusters(prepared: Prepared, folds: Folds) -> None:
+    """Log one warning of the classes that a single cluster stands for in a held-out fold."""
+    clusters = folds.clusters_per_class(prepared)
+    single = [
+        f"{label!r} in {fold}"
+        for fold in FOLDS[1:]
+        for label, count in clusters[fold].items()
+        if count == 1
+    ]
+    if single:
+        logger.warning(
+            "%s: a single cluster of similar proteins stands for a whole class (%s); scores of "
+            "that class there rest on one family",
+            name_data_set(prepared),
+            ", ".join(single),
+        )
+
+
+def describe_folds(
+    prepared: Prepared,
+    params: SplitParams,
+    folds: Folds,
+    to_validation: Float32[np.ndarray, " n"],
+) -> dict[str, Any]:
+    """Describe the folds and how near each held-out one is to training and validation."""
+    about, labels = prepared.about, np.array(prepared.labels)
+    masks = {fold: folds.fold_mask(fold) for fold in FOLDS}
+    to_train = folds.similarity_to_train
+    return {
+        "source": f"{about.source} (simulated)" if about.simulated else about.source,
+        "method": params.method,
+        "claims": params.method != "random",
+        "max_similarity": params.max_similarity,
+        "clusters": int(folds.cluster.max()) + 1,
+        "largest_cluster": int(np.bincount(folds.cluster).max()),
+        "folds": {
+            fold: {TOTAL: int(mask.sum())}
+            | {label: int((labels[mask] == label).sum()) for label in about.labels}
+            for fold, mask in masks.items()
+        },
+        "clusters_per_class": folds.clusters_per_class(prepared),
+        "similarity_to_train": {fold: _summarise(to_train[masks[fold]]) for fold in FOLDS[1:]},
+        "similarity_to_validation": {
+            fold: _summarise(to_validation[masks[fold]]) for fold in FOLDS[2:]
+        },
+    }
+
+
+def _summarise(similarity: Float32[np.ndarray, " n"]) -> dict[str, float]:
+    """Return the median, 95th percentile and maximum, to four decimals."""
+    exact = similarity.astype(np.float64)
+    quantiles = {"median": 0.5, "p95": 0.95, "max": 1.0}
+    return {name: round(float(np.quantile(exact, q)), 4) for name, q in quantiles.items()}
+
+
+def name_data_set(prepared: Prepared) -> str:
+    """Name the data set for a message."""
+    return f"data set {prepared.about.source!r}"
