@@ -130,7 +130,7 @@ def test_every_script_is_a_stage_and_every_stage_a_script() -> None:
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_stage_is_a_thin_script(script: str) -> None:
     lines = (ROOT / "stages" / f"{script}.py").read_text().splitlines()
-    assert len(lines) <= 60, "formulas and loops belong into the library"
+    assert len(lines) <= 50, "formulas and loops belong into the library"
 
 
 @pytest.mark.parametrize("stage", cases())
