@@ -272,6 +272,16 @@ def test_input_at_fault_is_one_line_and_leaves_no_output(project: Project) -> No
     assert not (project.folder / "data/prepared.parquet").exists()
 
 
+@pytest.mark.parametrize(
+    "notebook", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem
+)
+def test_a_notebook_runs_from_top_to_bottom(finished: Project, notebook: Path) -> None:
+    cells = json.loads(notebook.read_text())["cells"]
+    assert all(not cell.get("outputs") for cell in cells), "clear the outputs"
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    finished.run(sys.executable, "-W", "error", "-c", code)
+
+
 def test_similar_proteins_are_in_one_fold(finished: Project) -> None:
     table = pq.read_table(finished.folder / "data/splits.parquet").to_pandas()
     assert table.groupby("cluster").fold.nunique().max() == 1
