@@ -256,8 +256,34 @@ def test_a_killed_run_leaves_nothing_half_written_and_the_next_one_the_same_byte
     assert {path: after[path] for path in after if not path.endswith(".tmp")}.items() <= (
         before.items()
     )
+    if not lock_is_whole(project):
+        project.run("git", "checkout", "dvc.lock")
     project.run("dvc", "repro")
     assert {path: h for path, h in project.hashes().items() if ".tmp" not in path} == before
+
+
+def lock_is_whole(project: Project) -> bool:
+    """Tell whether DVC can read its lock file, which it rewrites in place: a kill may tear it."""
+    status = subprocess.run(
+        ["dvc", "status", "--json"],
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        check=False,
+    )
+    return status.returncode == 0
+
+
+def test_a_torn_lock_file_is_named_and_git_has_the_whole_one(project: Project) -> None:
+    before = project.hashes()
+    lock = project.folder / "dvc.lock"
+    text = lock.read_text()
+    lock.write_text(text[: text.index("hash: md5", len(text) // 2) + 2])
+    assert "dvc.lock" in project.run("dvc", "repro", status=255)
+    assert not lock_is_whole(project)
+    project.run("git", "checkout", "dvc.lock")
+    assert "Data and pipelines are up to date" in project.run("dvc", "repro")
+    assert project.hashes() == before
 
 
 def test_input_at_fault_is_one_line_and_leaves_no_output(project: Project) -> None:
