@@ -69,7 +69,8 @@ class SourceFile(Section):
     Attributes:
         path: Path inside the data set's folder.
         label: One label for the whole file.
-        labels: Table of labels, tab-separated: id, label and, if wanted, category and fold.
+        labels: Table of labels, tab-separated: id, label and, if wanted, category, fold
+            and cluster.
         headers: Rules for FASTA headers; the first that fits counts.
         category: Finer group of proteins, kept for analyses, where nothing else gives one.
         ids: Text file with one id a line, for npy.

@@ -8,9 +8,11 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 from arginator.errors import DataError
+from arginator.params import Bands
 from arginator.prepared import Prepared
 
 FOLDS = ("train", "validation", "calibration", "test")
+BANDS = ("near", "middle", "far")  # of similarity to the nearest training protein
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,21 @@ class Folds:
         if fold not in FOLDS:
             raise ValueError(f"no fold {fold!r} (there: {', '.join(FOLDS)})")
         return np.array([name == fold for name in self.fold], dtype=bool)
+
+    def band_mask(self, band: str, bands: Bands) -> Bool[np.ndarray, " n"]:
+        """Tell for each protein whether it is held out and in `band`.
+
+        Near begins at `bands.near`, far lies below `bands.far`, middle between the two.
+
+        Raises:
+            ValueError: There is no such band.
+        """
+        if band not in BANDS:
+            raise ValueError(f"no band {band!r} (there: {', '.join(BANDS)})")
+        similarity = self.similarity_to_train
+        near, far = similarity >= np.float32(bands.near), similarity < np.float32(bands.far)
+        masks = {"near": near, "far": far, "middle": ~(near | far | np.isnan(similarity))}
+        return np.asarray(masks[band])
 
     def clusters_per_class(self, prepared: Prepared) -> dict[str, dict[str, int]]:
         """Count by fold and label the clusters that hold a protein of that label."""

@@ -1,17 +1,17 @@
-"""What a data set says about each protein: label and, if known, category and fold."""
+"""What a data set says about each protein: label and, if known, category, fold and cluster."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arginator.datasets import DatasetDescription, SourceFile
 from arginator.errors import DataError
 from arginator.folds import FOLDS
 
-COLUMNS = ("id", "label", "category", "fold")
+COLUMNS = ("id", "label", "category", "fold", "cluster")
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,13 @@ class Assignment:
         label: Its label; None leaves the protein out.
         category: Finer group of proteins, kept for analyses.
         fold: Fold fixed by the data set.
+        cluster: Group that the data set keeps together, such as a family.
     """
 
     label: str | None
     category: str | None = None
     fold: str | None = None
+    cluster: str | None = None
 
 
 class Labeller:
@@ -47,7 +49,7 @@ class Labeller:
                 break
         if found is None or found.category or not file.category:
             return found
-        return Assignment(found.label, file.category, found.fold)
+        return replace(found, category=file.category)
 
     def check_all_used(self, ids: Set[str]) -> None:
         """Refuse a table of labels with an id that is not in `ids`.
@@ -75,7 +77,7 @@ def read_labels(path: Path, labels: Sequence[str]) -> dict[str, Assignment]:
 
     Args:
         path: Tab-separated UTF-8 with a line of column names: id and label, in any order, and if
-            wanted category and fold. A cell with a tab stands in double quotes.
+            wanted category, fold and cluster. A cell with a tab stands in double quotes.
         labels: The labels that may occur.
 
     Raises:
@@ -94,7 +96,8 @@ def read_labels(path: Path, labels: Sequence[str]) -> dict[str, Assignment]:
         if fold not in (None, *FOLDS):
             raise DataError(where, f"fold {fold!r}, expected one of {', '.join(FOLDS)}", "")
         line_of[name] = line
-        assignments[name] = Assignment(label, row.get("category") or None, fold)
+        rest = (row.get("category") or None, fold, row.get("cluster") or None)
+        assignments[name] = Assignment(label, *rest)
     return assignments
 
 
@@ -128,6 +131,6 @@ def _check_columns(columns: list[str], path: Path) -> None:
         raise DataError(
             f"{path}:1",
             f"has the columns {', '.join(columns) or 'none'}; expected id and label, "
-            "and if wanted category and fold",
+            "and if wanted category, fold and cluster",
             "correct the first line; tabs part the columns",
         )

@@ -81,11 +81,29 @@ class FoldFractions(Section):
         return self
 
 
+class Bands(Section):
+    """Similarities to training that part near from middle and middle from far."""
+
+    near: float = Field(gt=0, le=1)
+    far: float = Field(ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Bands:
+        if self.far >= self.near:
+            problem = f"has 'far' ({self.far:g}) at or above 'near' ({self.near:g})"
+            raise PydanticCustomError("fault", f"{problem}, expected it below")
+        return self
+
+
 class SplitParams(Section):
     """Which proteins a model may see and which judge it."""
 
     method: Literal["cluster", "random", "given"]
+    cluster_by: Literal["embedding", "sequence", "given"]
     max_similarity: float = Field(ge=0, le=1)
+    max_identity: float = Field(ge=0.2, le=1)
+    largest_share: float = Field(gt=0, le=1)
+    bands: Bands
     fractions: FoldFractions
 
 
@@ -163,6 +181,25 @@ class EvaluateParams(Section):
     """What evaluation reports."""
 
     curve_points: int = Field(ge=10, le=10_000)
+    seeds: int = Field(ge=1, le=100)
+    resamples: int = Field(ge=100, le=100_000)
+    bins: int = Field(ge=2, le=100)
+    alpha: float = Field(ge=0.001, le=0.5)
+    novelty_neighbours: int = Field(ge=1, le=100)
+    novelty_alpha: float = Field(ge=0.001, le=0.5)
+
+
+class StudiesParams(Section):
+    """Questions beside the record: what a split hides, how much data helps, what is unknown."""
+
+    seeds: int = Field(ge=1, le=100)
+    train_shares: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=1)], ...], Strict(strict=False), Field(min_length=1)
+    ]
+    similarity_limits: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=1)], ...], Strict(strict=False), Field(min_length=1)
+    ]
+    families: int = Field(ge=0, le=1_000)
 
 
 class TrackingParams(Section):
@@ -186,6 +223,7 @@ class Params(Section):
     train: TrainParams
     compress: CompressParams
     evaluate: EvaluateParams
+    studies: StudiesParams
     tracking: TrackingParams
 
     def task(self, name: str) -> BinaryTask | MulticlassTask:

@@ -97,6 +97,7 @@ def prepare(folder: Path, embedder: EmbedderParams) -> Preparation:
         tuple(item.protein.sequence for item in kept),
         tuple(item.assignment.category for item in kept),
         tuple(item.assignment.fold for item in kept),
+        tuple(item.assignment.cluster for item in kept),
         description.provenance(made_by),
     )
     summary = _summary(prepared, left_out, zeros)

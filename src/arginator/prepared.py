@@ -20,7 +20,7 @@ from arginator.parquet_files import open_parquet
 METADATA_KEY = b"arginator"
 REMEDY = "run `dvc repro prepare`"
 ROW_GROUP_ROWS = 8192
-ATTRIBUTES = ("label", "sequence", "category", "given_fold")
+ATTRIBUTES = ("label", "sequence", "category", "given_fold", "given_cluster")
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Prepared:
         sequences: n residue strings, or None where only the vector is known.
         categories: n finer groups of proteins for reports ("penicillin-binding protein"), or None.
         given_folds: n folds fixed by the data set, or None.
+        given_clusters: n groups that the data set keeps together, such as families, or None.
         about: Where the data set came from.
     """
 
@@ -66,6 +67,7 @@ class Prepared:
     sequences: tuple[str | None, ...]
     categories: tuple[str | None, ...]
     given_folds: tuple[str | None, ...]
+    given_clusters: tuple[str | None, ...]
     about: Provenance
 
     def select(self, mask: Bool[np.ndarray, " n"]) -> Prepared:
@@ -82,6 +84,7 @@ class Prepared:
             pick(self.sequences),
             pick(self.categories),
             pick(self.given_folds),
+            pick(self.given_clusters),
             self.about,
         )
 
@@ -92,7 +95,13 @@ def write_prepared(prepared: Prepared, path: Path) -> None:
     vectors = pa.FixedSizeListArray.from_arrays(
         pa.array(np.ascontiguousarray(embeddings.matrix).reshape(-1)), embeddings.width
     )
-    text = [prepared.labels, prepared.sequences, prepared.categories, prepared.given_folds]
+    text = [
+        prepared.labels,
+        prepared.sequences,
+        prepared.categories,
+        prepared.given_folds,
+        prepared.given_clusters,
+    ]
     table = pa.table(
         [pa.array(embeddings.ids, pa.string())]
         + [pa.array(column, pa.string()) for column in text]
@@ -106,7 +115,7 @@ def write_prepared(prepared: Prepared, path: Path) -> None:
             temporary,
             row_group_size=ROW_GROUP_ROWS,
             compression="zstd",
-            use_dictionary=["label", "category", "given_fold"],
+            use_dictionary=["label", "category", "given_fold", "given_cluster"],
             use_byte_stream_split=["embedding.list.element"],
             write_page_checksum=True,
         )
@@ -129,6 +138,7 @@ def read_prepared(path: Path) -> Prepared:
         columns[1],
         columns[2],
         columns[3],
+        columns[4],
         about,
     )
 

@@ -30,7 +30,7 @@ ABOUT = Provenance("toy", "toy", True, "", "", "", "kmer", {label: label for lab
 def prepared(labels: tuple[str, ...], matrix: np.ndarray) -> Prepared:
     none = (None,) * len(labels)
     ids = tuple(f"P{row:04}" for row in range(len(labels)))
-    return Prepared(Embeddings(ids, matrix), labels, none, none, none, ABOUT)
+    return Prepared(Embeddings(ids, matrix), labels, none, none, none, none, ABOUT)
 
 
 def fold(seed: int, n: int = 120, d: int = 12) -> Prepared:

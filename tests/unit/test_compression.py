@@ -262,6 +262,7 @@ def make_fold(n, seed):
         nothing,
         nothing,
         nothing,
+        nothing,
         Provenance("toy", "Toy", True, "", "", "", "kmer", {name: name for name in CLASSES}),
     )
 

@@ -23,6 +23,15 @@ from arginator.reports import read_report
 from arginator.tasks import Task, sign
 
 WIDTH = 64
+PARAMS = EvaluateParams(
+    curve_points=50,
+    seeds=2,
+    resamples=100,
+    bins=5,
+    alpha=0.1,
+    novelty_neighbours=3,
+    novelty_alpha=0.05,
+)
 LABELS = ("A", "B", "non")
 MODELS = ["majority", "nearest_neighbour", "logistic_regression", "network", "pruned", "quantized"]
 MULTICLASS = Task("multiclass", "multiclass", LABELS, {name: name for name in LABELS})
@@ -39,7 +48,7 @@ def make_data(n=400):
     matrix = (centres[target] + 2.5 * rng.normal(size=(n, WIDTH))).astype(np.float32)
     ids = tuple(f"protein {row:04}" for row in range(n))
     labels, nothing = tuple(LABELS[index] for index in target), (None,) * n
-    prepared = Prepared(Embeddings(ids, matrix), labels, nothing, nothing, nothing, ABOUT)
+    prepared = Prepared(Embeddings(ids, matrix), labels, nothing, nothing, nothing, nothing, ABOUT)
     fold = tuple(FOLDS[row % 4] for row in range(n))
     return prepared, Folds(ids, np.arange(n), fold, np.zeros(n, np.float32))
 
@@ -86,7 +95,7 @@ def case(request, tmp_path_factory):
         task,
         folder / "baseline",
         paths,
-        EvaluateParams(curve_points=50),
+        PARAMS,
         max_mcc_drop=0.02,
     )
     return task, prepared, folds, paths, evaluation
@@ -221,9 +230,8 @@ def test_a_model_of_other_vectors_or_classes_is_refused(tmp_path, change, proble
         about=replace(ABOUT, embedder=change.get("embedder", "kmer")),
         embeddings=Embeddings(embeddings.ids, embeddings.matrix[:, : change.get("width", WIDTH)]),
     )
-    params = EvaluateParams(curve_points=50)
     with pytest.raises(ModelError) as error:
-        evaluate(other, folds, AUDIT, task, tmp_path / "baseline", paths, params, 0.01)
+        evaluate(other, folds, AUDIT, task, tmp_path / "baseline", paths, PARAMS, 0.01)
     remedy = "train on this data with `dvc repro`"
     assert str(error.value) == f"{tmp_path}/baseline: {problem}; {remedy}"
 
@@ -234,9 +242,8 @@ def test_an_onnx_file_of_another_task_is_refused(tmp_path):
     stranger = replace(sign(BINARY, WIDTH, ABOUT), embedder="esm2")
     network = FeedForward(Shape(WIDTH, (), 1, 0.0, "relu", "none"))
     export_onnx(network, stranger, paths["pruned"])
-    params = EvaluateParams(curve_points=50)
     with pytest.raises(ModelError) as error:
-        evaluate(prepared, folds, AUDIT, BINARY, tmp_path / "baseline", paths, params, 0.01)
+        evaluate(prepared, folds, AUDIT, BINARY, tmp_path / "baseline", paths, PARAMS, 0.01)
     assert str(error.value) == (
         f"{tmp_path}/pruned.onnx: was made for embedder 'esm2', but the data has 'kmer'; "
         "train on this data with `dvc repro`"
@@ -245,8 +252,7 @@ def test_an_onnx_file_of_another_task_is_refused(tmp_path):
 
 def test_folds_of_other_proteins_are_refused(case, tmp_path):
     task, prepared, folds, paths, _ = case
-    params = EvaluateParams(curve_points=50)
     fewer = prepared.select(np.arange(400) < 399)
     baseline = paths["network"].parent / "baseline"
     with pytest.raises(DataError, match=r"^data set 'toy': the folds are of 400 other proteins"):
-        evaluate(fewer, folds, AUDIT, task, baseline, paths, params, 0.01)
+        evaluate(fewer, folds, AUDIT, task, baseline, paths, PARAMS, 0.01)

@@ -21,7 +21,7 @@ def make_prepared(ids):
     none = (None,) * len(ids)
     about = Provenance("own", "Toy", False, "", "", "", "kmer", {"A": "Class A"})
     embeddings = Embeddings(ids, np.eye(len(ids), dtype=np.float32))
-    return Prepared(embeddings, ("A",) * len(ids), none, none, none, about)
+    return Prepared(embeddings, ("A",) * len(ids), none, none, none, none, about)
 
 
 def test_a_mask_marks_the_proteins_of_a_fold():

@@ -31,8 +31,8 @@ def test_columns_may_come_in_any_order_and_ids_are_verbatim(tmp_path: Path) -> N
     [
         (
             b"",
-            ":1: has the columns none; expected id and label, and if wanted category and fold; "
-            "correct the first line; tabs part the columns",
+            ":1: has the columns none; expected id and label, and if wanted category, fold and "
+            "cluster; correct the first line; tabs part the columns",
         ),
         (
             b"id,label\na,A\n",
@@ -42,7 +42,7 @@ def test_columns_may_come_in_any_order_and_ids_are_verbatim(tmp_path: Path) -> N
         (
             b"id\tlabel\tcatgory\n",
             ":1: has the columns id, label, catgory; expected id and label, and if wanted "
-            "category and fold; correct the first line; tabs part the columns",
+            "category, fold and cluster; correct the first line; tabs part the columns",
         ),
         (b"id\tlabel\na\n", ":2: has 1 cells, expected 2; part them by single tabs"),
         (

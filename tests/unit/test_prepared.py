@@ -24,6 +24,7 @@ def make(n: int = 5, dtype: str = "float16") -> Prepared:
         tuple(None if i % 3 else "MKV" for i in range(n)),
         tuple("esterase" if i % 2 else None for i in range(n)),
         (None,) * n,
+        tuple("TEM" if i % 2 else None for i in range(n)),
         ABOUT,
     )
 
@@ -36,7 +37,7 @@ def test_what_is_written_is_read_in_its_own_precision(tmp_path: Path, dtype: str
     again = read_prepared(tmp_path / "a.parquet")
     assert again.embeddings.matrix.dtype == dtype
     np.testing.assert_array_equal(again.embeddings.matrix, prepared.embeddings.matrix)
-    for name in ("labels", "sequences", "categories", "given_folds", "about"):
+    for name in ("labels", "sequences", "categories", "given_folds", "given_clusters", "about"):
         assert getattr(again, name) == getattr(prepared, name)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError
-from arginator.params import FoldFractions, SplitParams
+from arginator.params import Bands, FoldFractions, SplitParams
 from arginator.prepared import Prepared, Provenance
 from arginator.similarity import centre_and_scale
 from arginator.splits import read_splits, split, write_splits
@@ -22,7 +22,15 @@ FOLDS = ("train", "validation", "calibration", "test")
 def make_params(method="cluster", max_similarity=0.5):
     """Return parameters with folds of 70, 10, 10 and 10 %."""
     fractions = FoldFractions(train=0.7, validation=0.1, calibration=0.1, test=0.1)
-    return SplitParams(method=method, max_similarity=max_similarity, fractions=fractions)
+    return SplitParams(
+        method=method,
+        cluster_by="embedding",
+        max_similarity=max_similarity,
+        max_identity=0.4,
+        largest_share=1.0,
+        bands=Bands(near=0.3, far=0.2),
+        fractions=fractions,
+    )
 
 
 def make_prepared(family, label_of_family, seed=0, spread=0.1, given_folds=None, simulated=False):
@@ -42,6 +50,7 @@ def make_prepared(family, label_of_family, seed=0, spread=0.1, given_folds=None,
         (None,) * n,
         (None,) * n,
         given_folds or (None,) * n,
+        (None,) * n,
         about,
     )
 
@@ -274,6 +283,7 @@ def test_a_class_that_shares_its_clusters_so_that_no_way_is_left_is_named():
         prepared.sequences,
         prepared.categories,
         prepared.given_folds,
+        prepared.given_clusters,
         about,
     )
     with pytest.raises(DataError, match=r"class '[A-E]' has no protein in fold '\w+', expected"):

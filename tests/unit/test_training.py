@@ -58,7 +58,7 @@ def fold(seed: int, n: int = 97, d: int = 6, dtype: type = np.float32) -> Prepar
     matrix = (centre[index] + random.normal(size=(n, d))).astype(dtype)
     ids, none = tuple(f"P{row:04}" for row in range(n)), (None,) * n
     labels = tuple(LABELS[i] for i in index)
-    return Prepared(Embeddings(ids, matrix), labels, none, none, none, ABOUT)
+    return Prepared(Embeddings(ids, matrix), labels, none, none, none, none, ABOUT)
 
 
 def task_of(kind: str) -> Task:
