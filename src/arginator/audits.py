@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int
 
 from arginator.errors import DataError
-from arginator.folds import FOLDS, Folds
-from arginator.params import SplitParams
+from arginator.folds import BANDS, FOLDS, Folds
+from arginator.params import Bands, SplitParams
 from arginator.prepared import Prepared
 from arginator.similarity import nearest
 
@@ -39,9 +39,13 @@ class Neighbours:
             np.where(is_nearer, other.similarity, self.similarity),
         )
 
+    def above(self, limit: float) -> Bool[np.ndarray, " n"]:
+        """Tell for each protein whether it has one that is more similar than `limit`."""
+        return np.asarray(self.similarity > np.float32(limit))
+
     def count_above(self, limit: float) -> int:
         """Return how many proteins have one that is more similar than `limit`."""
-        return int((self.similarity > np.float32(limit)).sum())
+        return int(self.above(limit).sum())
 
 
 def find_neighbours(
@@ -109,6 +113,7 @@ def describe_folds(
         "source": f"{about.source} (simulated)" if about.simulated else about.source,
         "method": params.method,
         "claims": params.method != "random",
+        "cluster_by": params.cluster_by,
         "max_similarity": params.max_similarity,
         "clusters": int(folds.cluster.max()) + 1,
         "largest_cluster": int(np.bincount(folds.cluster).max()),
@@ -122,6 +127,23 @@ def describe_folds(
         "similarity_to_validation": {
             fold: _summarise(to_validation[masks[fold]]) for fold in FOLDS[2:]
         },
+        "band_limits": {"near": params.bands.near, "far": params.bands.far},
+        "bands": _count_bands(folds, params.bands),
+    }
+
+
+def leak_scores(folds: Folds, to_train: Neighbours, limit: float) -> dict[str, float]:
+    """Return the share of each held-out fold that is more similar than `limit` to training."""
+    leaks = to_train.above(limit)
+    return {fold: round(float(leaks[folds.fold_mask(fold)].mean()), 4) + 0.0 for fold in FOLDS[1:]}
+
+
+def _count_bands(folds: Folds, bands: Bands) -> dict[str, dict[str, int]]:
+    """Count the proteins of each held-out fold that are near to, amid and far from training."""
+    masks = {band: folds.band_mask(band, bands) for band in BANDS}
+    return {
+        fold: {band: int((mask & folds.fold_mask(fold)).sum()) for band, mask in masks.items()}
+        for fold in FOLDS[1:]
     }
 
 

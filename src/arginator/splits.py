@@ -15,6 +15,7 @@ from arginator.audits import (
     TOTAL,
     describe_folds,
     find_neighbours,
+    leak_scores,
     name_data_set,
     refuse_similar,
     warn_of_single_clusters,
@@ -84,7 +85,9 @@ def split(prepared: Prepared, params: SplitParams, seed: int) -> Split:
         refuse_similar(prepared, params, folds, to_any)
     warn_of_single_clusters(prepared, folds)
     audit = describe_folds(prepared, params, folds, to_validation.similarity)
-    return Split(folds, audit | {"above_limit": to_any.count_above(params.max_similarity)})
+    audit["leak_score"] = leak_scores(folds, to_train, params.max_similarity)
+    audit["above_limit"] = to_any.count_above(params.max_similarity)
+    return Split(folds, audit)
 
 
 def write_splits(split: Split, path: Path) -> None:

@@ -18,11 +18,12 @@ def refusal(path: Path, content: bytes) -> str:
 def test_columns_may_come_in_any_order_and_ids_are_verbatim(tmp_path: Path) -> None:
     path = tmp_path / "labels.tsv"
     path.write_bytes(
-        '\ufefflabel\tid\tfold\tcategory\r\nA\t a/b \ttest\t\r\nB\t"c\td"\t\tx\r\n\r\n'.encode()
+        "\ufefflabel\tid\tfold\tcategory\tcluster\r\n"
+        'A\t a/b \ttest\t\tblaTEM\r\nB\t"c\td"\t\tx\t\r\n\r\n'.encode()
     )
     assert read_labels(path, ["A", "B"]) == {
-        " a/b ": Assignment("A", None, "test"),
-        "c\td": Assignment("B", "x", None),
+        " a/b ": Assignment("A", None, "test", "blaTEM"),
+        "c\td": Assignment("B", "x"),
     }
 
 
@@ -36,8 +37,8 @@ def test_columns_may_come_in_any_order_and_ids_are_verbatim(tmp_path: Path) -> N
         ),
         (
             b"id,label\na,A\n",
-            ":1: has the columns id,label; expected id and label, and if wanted category and "
-            "fold; correct the first line; tabs part the columns",
+            ":1: has the columns id,label; expected id and label, and if wanted category, fold and "
+            "cluster; correct the first line; tabs part the columns",
         ),
         (
             b"id\tlabel\tcatgory\n",

@@ -104,21 +104,24 @@ def make_eight_families():
 
 def test_the_audit_counts_proteins_and_clusters():
     audit = split(make_eight_families(), make_params(), 0).audit
-    similarity = audit.pop("similarity_to_train")
+    similarity, bands = audit.pop("similarity_to_train"), audit.pop("bands")
     to_validation = audit.pop("similarity_to_validation")
     ten = {"proteins": 20, "A": 10, "B": 10}
     assert audit == {
         "source": "toy (simulated)",
         "method": "cluster",
         "claims": True,
+        "cluster_by": "embedding",
         "max_similarity": 0.5,
         "clusters": 8,
         "largest_cluster": 10,
         "folds": {fold: ten for fold in FOLDS},
         "clusters_per_class": {fold: {"A": 1, "B": 1} for fold in FOLDS},
+        "band_limits": {"near": 0.3, "far": 0.2},
+        "leak_score": dict.fromkeys(FOLDS[1:], 0.0),
         "above_limit": 0,
     }
-    assert list(similarity) == ["validation", "calibration", "test"]
+    assert list(similarity) == list(bands) == ["validation", "calibration", "test"]
     assert list(to_validation) == ["calibration", "test"]
     rows = [*similarity.values(), *to_validation.values()]
     assert all(row["median"] <= row["p95"] <= row["max"] < 0.5 for row in rows)
@@ -130,7 +133,26 @@ def test_a_random_split_ignores_clusters_flatters_and_is_not_for_claims():
     assert (audit["method"], audit["claims"], audit["clusters"]) == ("random", False, 8)
     assert audit["folds"]["test"] == {"proteins": 8, "A": 4, "B": 4}
     assert audit["above_limit"] == 24
+    assert audit["leak_score"] == dict.fromkeys(FOLDS[1:], 1.0)
+    assert audit["bands"]["test"] == {"near": 8, "middle": 0, "far": 0}
     assert audit["similarity_to_train"]["test"]["median"] > 0.99
+
+
+@given(collections(), st.floats(0, 1))
+@settings(max_examples=30, deadline=None)
+def test_leak_scores_and_bands_are_counts_of_similarities_to_training(collection, limit):
+    prepared = make_prepared(*collection)
+    result = split(prepared, make_params("random", limit), 0)
+    similarity, fold = result.folds.similarity_to_train, np.array(result.folds.fold)
+    for name in FOLDS[1:]:
+        found = similarity[fold == name]
+        leaks = sum(value > np.float32(limit) for value in found)
+        assert result.audit["leak_score"][name] == round(float(leaks / len(found)), 4)
+        assert result.audit["bands"][name] == {
+            "near": sum(found >= np.float32(0.3)),
+            "middle": sum((found >= np.float32(0.2)) & (found < np.float32(0.3))),
+            "far": sum(found < np.float32(0.2)),
+        }
 
 
 def test_given_folds_are_taken_as_they_are():
