@@ -69,6 +69,62 @@ def log_loss(target: Int[np.ndarray, " n"], probability: Float[np.ndarray, "n k"
     return math.fsum(-np.log(np.clip(true, smallest, 1 - smallest))) / len(target)
 
 
+def brier_score(target: Int[np.ndarray, " n"], probability: Float[np.ndarray, "n k"]) -> float:
+    """Return the mean squared distance of the probabilities from the truth (1 for the true class).
+
+    Squares are summed over the classes, so that it lies in [0, 2]; with two classes they are
+    halved, so that it is the usual score of the second one, in [0, 1].
+
+    References:
+        Brier 1950, Monthly Weather Review 78.
+    """
+    truth = np.eye(probability.shape[1])[target]
+    squares = ((probability - truth) ** 2).ravel()
+    return math.fsum(squares) / len(target) / (2 if probability.shape[1] == 2 else 1)
+
+
+def expected_calibration_error(
+    probability: Float[np.ndarray, " n"], correct: Bool[np.ndarray, " n"], bins: int
+) -> float:
+    """Return the average gap between confidence and accuracy over bins of equal count.
+
+    Proteins of the same probability share a bin, that of the first of them. Lies in [0, 1]; 0 for
+    no proteins.
+
+    Args:
+        probability: What was said about each protein.
+        correct: Whether it came true.
+        bins: How many, at least 1; there are fewer where ties are many.
+
+    Raises:
+        DataError: A probability lies outside [0, 1] or is not finite.
+
+    References:
+        Naeini et al. 2015, AAAI; bins of equal count after Nixon et al. 2019, CVPR Workshops.
+    """
+    member = equal_count_bins(probability, bins)
+    gaps = [
+        abs(math.fsum(probability[member == index]) - np.count_nonzero(correct[member == index]))
+        for index in np.unique(member)
+    ]
+    return math.fsum(gaps) / len(probability) if gaps else 0.0
+
+
+def equal_count_bins(probability: Float[np.ndarray, " n"], bins: int) -> Int[np.ndarray, " n"]:
+    """Return the bin of each probability, from 0 for the lowest.
+
+    The protein of rank r of n, from 0, is in bin r * bins // n, and all of one probability in that
+    of the first of them.
+
+    Raises:
+        DataError: A probability lies outside [0, 1] or is not finite.
+    """
+    usable = (probability >= 0) & (probability <= 1)
+    _refuse_unusable(usable)
+    rank = np.searchsorted(np.sort(probability), probability, side="left")
+    return np.asarray(rank * bins // max(len(probability), 1))
+
+
 def roc_points(
     positive: Bool[np.ndarray, " n"], score: Float[np.ndarray, " n"], points: int
 ) -> Curve:
@@ -103,6 +159,11 @@ def _check(
             "metrics", f"proteins of two classes are needed, but {found}", "judge on another fold"
         )
     usable = np.logical_and.reduce((probability >= 0) & (probability <= 1), axis=1)
+    _refuse_unusable(usable)
+
+
+def _refuse_unusable(usable: Bool[np.ndarray, " n"]) -> None:
+    """Refuse probabilities that are none; `usable` tells which proteins' are."""
     if not usable.all():
         first = int(np.argmin(usable))
         raise DataError(

@@ -1,0 +1,238 @@
+"""Calibration: probabilities that come true as often as they say, at the data's prevalence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from jaxtyping import Float, Float64, Int
+from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from arginator.calibration_maps import fit_isotonic, fit_slope_and_bias, softmax
+from arginator.errors import ModelError
+from arginator.prevalence import check_prevalence, class_shares, shift_prevalence
+
+Method = Literal["none", "temperature", "bias_corrected_temperature", "isotonic"]
+METHODS: tuple[Method, ...] = (
+    "none",
+    "temperature",
+    "bias_corrected_temperature",
+    "isotonic",
+)
+"""Maps to choose from, the simplest first; the last is for two classes only.
+
+With two classes the third is Platt's method.
+"""
+
+CV_FOLDS = 5  # of the cross-validation that picks a map
+FLOOR = float(np.finfo(np.float64).eps)  # the smallest probability whose logarithm is taken
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Numbers = Annotated[tuple[float, ...], Strict(strict=False)]
+Names = Annotated[tuple[str, ...], Strict(strict=False), Field(min_length=2)]
+
+
+class Calibration(BaseModel):
+    """A map from a model's own probabilities to calibrated ones.
+
+    First the odds are moved from the prior that the model was trained at to the prevalence in the
+    data (Saerens et al. 2002, doi:10.1162/089976602753284446), then the map is applied.
+
+    Attributes:
+        classes: The k class names in the order of the columns.
+        method: Kind of the map.
+        training_prior: Share of each class that the model was trained to expect.
+        prevalence: Share of each class in the data.
+        temperature: What logarithms of probabilities are divided by; 1 for "none" and "isotonic".
+        bias: What is then added to them, one number a class; zeros unless bias-corrected.
+        knots: Log odds of the second class in rising order, for "isotonic", else empty.
+        values: Its calibrated probability at each knot.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    classes: Names
+    method: Method
+    training_prior: dict[str, Share]
+    prevalence: dict[str, Share]
+    temperature: float = Field(gt=0)
+    bias: Numbers
+    knots: Numbers = ()
+    values: Numbers = ()
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Calibration:
+        k, steps = len(self.classes), len(self.knots)
+        named = {*self.training_prior} == {*self.prevalence} == {*self.classes}
+        stepped = len(self.values) == steps and (steps > 0 and k == 2) == (
+            self.method == "isotonic"
+        )
+        if not (named and stepped and len(self.bias) == k):
+            raise PydanticCustomError("fault", "parts that do not fit the classes or the method")
+        return self
+
+    def apply(
+        self,
+        probability: Float[np.ndarray, "n k"],
+        prevalence: Mapping[str, float] | None = None,
+    ) -> Float64[np.ndarray, "n k"]:
+        """Return calibrated probabilities; each row adds up to 1.
+
+        Args:
+            probability: The model's own, a row a protein, a column a class.
+            prevalence: Share of each class where the proteins come from, if not as in the data.
+
+        Raises:
+            DataError: The prevalence names other classes, or its shares are not above 0 or do not
+                add up to 1.
+        """
+        calibrated = self._map(self._at_prevalence(probability))
+        if prevalence is None:
+            return calibrated
+        check_prevalence(prevalence, self.classes)
+        return shift_prevalence(calibrated, self.prevalence, prevalence, self.classes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the calibration as JSON would hold it."""
+        return self.model_dump(mode="json")
+
+    @staticmethod
+    def from_dict(content: Mapping[str, Any], where: object) -> Calibration:
+        """Read what `to_dict` returned.
+
+        Raises:
+            ModelError: `content` is no calibration.
+        """
+        try:
+            return Calibration.model_validate(dict(content))
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            name = ".".join(str(part) for part in fault["loc"])
+            problem = f"holds no readable calibration ({name}: {fault['msg'].lower()})"
+            raise ModelError(where, problem, "run `dvc repro calibrate`") from None
+
+    def _at_prevalence(self, probability: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
+        """Move the odds from the training prior to the data's prevalence."""
+        return shift_prevalence(probability, self.training_prior, self.prevalence, self.classes)
+
+    def _map(self, probability: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
+        """Apply the map."""
+        if self.method == "none":
+            return probability
+        logit = _logarithm(probability)
+        if self.method == "isotonic":
+            positive = np.interp(logit[:, 1] - logit[:, 0], self.knots, self.values)
+            return np.column_stack([1 - positive, positive])
+        return softmax(logit / self.temperature + np.array(self.bias))
+
+
+def fit_calibration(
+    probability: Float[np.ndarray, "n k"],
+    target: Int[np.ndarray, " n"],
+    cluster: Int[np.ndarray, " n"],
+    classes: Sequence[str],
+    training_prior: Mapping[str, float],
+    prevalence: Mapping[str, float],
+    methods: Sequence[Method] = METHODS,
+) -> Calibration:
+    """Fit each map to proteins held out and keep the best.
+
+    The best has the lowest log loss in cross-validation whose folds are whole clusters; of equal
+    ones the first counts. Proteins are weighted so that classes weigh as they do in the data.
+
+    Args:
+        probability: The model's own probabilities of the calibration fold's proteins.
+        target: True class of each, an index into `classes`.
+        cluster: Cluster of each.
+        classes: The k names.
+        training_prior: Share of each class that the model was trained to expect.
+        prevalence: Share of each class in the data.
+        methods: Maps to choose from; "isotonic" is left out if there are more than two classes.
+
+    Raises:
+        DataError: A class has no protein, or a prior or prevalence does not fit the classes.
+    """
+    for shares in (training_prior, prevalence):
+        check_prevalence(shares, classes)
+    found = class_shares(target, classes)
+    weight = np.array([prevalence[name] / found[name] for name in classes])[target]
+    unmapped = Calibration(
+        classes=tuple(classes),
+        method="none",
+        training_prior=dict(training_prior),
+        prevalence=dict(prevalence),
+        temperature=1.0,
+        bias=(0.0,) * len(classes),
+    )
+    logit = _logarithm(unmapped.apply(probability))
+    usable = [method for method in methods if method != "isotonic" or len(classes) == 2]
+    if len(usable) > 1:
+        fold = deal_clusters(target, cluster, CV_FOLDS)
+        usable.sort(key=lambda method: _validate(unmapped, method, logit, target, weight, fold))
+    return _fit(unmapped, usable[0], logit, target, weight)
+
+
+def deal_clusters(
+    target: Int[np.ndarray, " n"], cluster: Int[np.ndarray, " n"], folds: int
+) -> Int[np.ndarray, " n"]:
+    """Return a fold for each protein: whole clusters, dealt in turn, those of rare classes first.
+
+    Each cluster goes by the rarest class it holds; of one class the largest clusters come first.
+    """
+    name, member = np.unique(cluster, return_inverse=True)
+    rarity = np.argsort(np.argsort(np.bincount(target), kind="stable"), kind="stable")[target]
+    rarest = np.full(len(name), np.iinfo(np.int64).max)
+    np.minimum.at(rarest, member, rarity)
+    order = np.lexsort((name, -np.bincount(member), rarest))
+    fold = np.empty(len(name), dtype=np.int64)
+    fold[order] = np.arange(len(name)) % folds
+    return np.asarray(fold[member])
+
+
+def _validate(
+    unmapped: Calibration,
+    method: Method,
+    logit: Float64[np.ndarray, "n k"],
+    target: Int[np.ndarray, " n"],
+    weight: Float64[np.ndarray, " n"],
+    fold: Int[np.ndarray, " n"],
+) -> float:
+    """Return the log loss of a map on proteins that it was not fitted to."""
+    loss = 0.0
+    for held_out in (fold == index for index in np.unique(fold)):
+        kept = ~held_out
+        if kept.any():
+            fitted = _fit(unmapped, method, logit[kept], target[kept], weight[kept])
+        else:  # a single cluster: nothing to fit to
+            fitted = unmapped
+        mapped = fitted._map(softmax(logit[held_out]))
+        true = mapped[np.arange(len(mapped)), target[held_out]]
+        loss -= float(weight[held_out] @ np.log(np.maximum(true, FLOOR)))
+    return loss
+
+
+def _fit(
+    unmapped: Calibration,
+    method: Method,
+    logit: Float64[np.ndarray, "n k"],
+    target: Int[np.ndarray, " n"],
+    weight: Float64[np.ndarray, " n"],
+) -> Calibration:
+    """Fit one map."""
+    if method == "none":
+        return unmapped
+    if method == "isotonic":
+        knots, values = fit_isotonic(logit[:, 1] - logit[:, 0], target == 1, weight)
+        steps = {"knots": tuple(knots.tolist()), "values": tuple(values.tolist())}
+        return unmapped.model_copy(update={"method": method, **steps})
+    with_bias = method == "bias_corrected_temperature"
+    slope, bias = fit_slope_and_bias(logit, target, weight, with_bias)
+    fitted = {"temperature": 1 / slope, "bias": tuple(bias.tolist())}
+    return unmapped.model_copy(update={"method": method, **fitted})
+
+
+def _logarithm(probability: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
+    """Return natural logarithms, with `FLOOR` in place of what is below."""
+    return np.log(np.maximum(probability.astype(np.float64), FLOOR))

@@ -1,0 +1,210 @@
+"""Novelty: how unlike the training proteins a protein is, and where that is worth saying."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Float, Float16, Float32, Float64
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from arginator.baseline_models import unit_rows
+from arginator.conformal import conformal_quantile
+from arginator.errors import DataError, ModelError
+from arginator.prepared import Prepared
+
+METADATA_KEY = "arginator"
+BLOCK_PRODUCTS = 2**23  # float32 products held at a time, 32 MiB
+EXACT_PAIRS = 4096  # pairs computed exactly at a time
+HIGHEST_NOVELTY = 2.0  # 1 - cosine cannot exceed it
+HIGHEST_DOUBT = 1.0
+
+
+@dataclass(frozen=True)
+class NoveltyIndex:
+    """The training proteins as points, to measure how far others are from them.
+
+    A protein's novelty is 1 minus the mean cosine to its nearest training proteins, after the mean
+    of training is taken off: 0 for a copy of them, about 1 for one that is like none of them.
+
+    Attributes:
+        mean: Mean of the training vectors.
+        unit: The r training vectors, centred, scaled to length 1, in half precision.
+        ids: The training proteins.
+        labels: Their labels.
+        neighbours: How many of the nearest count.
+        threshold: Novelty above which a protein is flagged as unlike training.
+    """
+
+    mean: Float32[np.ndarray, " d"]
+    unit: Float16[np.ndarray, "r d"]
+    ids: tuple[str, ...]
+    labels: tuple[str, ...]
+    neighbours: int
+    threshold: float
+
+    def score(self, matrix: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, " n"]:
+        """Return the novelty of each protein; 1 for a vector of zeros, which is like nothing.
+
+        Raises:
+            DataError: The vectors have another width than those of training.
+        """
+        if matrix.shape[1] != len(self.mean):
+            raise DataError(
+                "vectors",
+                f"width {matrix.shape[1]:,}, expected {len(self.mean):,} as in training",
+                "embed the proteins as those of training were",
+            )
+        similarity = nearest_similarities(
+            unit_rows(matrix, self.mean), self.unit.astype(np.float32), self.neighbours
+        )
+        return np.asarray(1 - similarity.mean(axis=1))
+
+    def flag(self, score: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Tell for each novelty whether it is above the threshold."""
+        return np.asarray(score > self.threshold)
+
+
+def fit_novelty(
+    train: Prepared, calibration: Prepared, neighbours: int, alpha: float
+) -> NoveltyIndex:
+    """Index the training proteins and set the threshold on proteins of known classes held out.
+
+    Args:
+        train: Proteins that are known.
+        calibration: Proteins of the same classes but of other clusters.
+        neighbours: How many of the nearest training proteins count, at least 1.
+        alpha: Share of proteins like those of `calibration` that may be flagged.
+
+    Raises:
+        DataError: There are fewer training proteins than `neighbours`.
+    """
+    count = len(train.labels)
+    if count < neighbours:
+        problem = f"has {count:,} proteins, expected at least {neighbours:,}, one a neighbour"
+        raise DataError("training fold", problem, "lower 'evaluate.novelty_neighbours'")
+    matrix = train.embeddings.matrix
+    mean = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
+    unit = unit_rows(matrix, mean).astype(np.float16)
+    similarity = nearest_similarities(
+        unit_rows(calibration.embeddings.matrix, mean), unit.astype(np.float32), neighbours
+    )
+    threshold = min(conformal_quantile(1 - similarity.mean(axis=1), alpha), HIGHEST_NOVELTY)
+    return NoveltyIndex(mean, unit, train.embeddings.ids, train.labels, neighbours, threshold)
+
+
+def doubt(probability: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, " n"]:
+    """Return 1 minus the highest probability of each protein, the yardstick for novelty.
+
+    References:
+        Hendrycks and Gimpel 2017, ICLR, arXiv:1610.02136.
+    """
+    return np.asarray(1 - probability.max(axis=1).astype(np.float64))
+
+
+def doubt_threshold(probability: Float[np.ndarray, "n k"], alpha: float) -> float:
+    """Return the doubt that at most a share `alpha` of such proteins exceeds."""
+    return min(conformal_quantile(doubt(probability), alpha), HIGHEST_DOUBT)
+
+
+def nearest_similarities(
+    query: Float32[np.ndarray, "n d"], reference: Float32[np.ndarray, "r d"], neighbours: int
+) -> Float64[np.ndarray, "n neighbours"]:
+    """Return the cosines of each query to its nearest references, the highest first.
+
+    Fast float32 products find those that may be among them; their cosines are then computed one by
+    one in float64. So neither threads nor the company a query comes in change its answer.
+
+    Args:
+        query: Rows of length 1 or 0.
+        reference: Rows of length 1 or 0, at least `neighbours` of them.
+        neighbours: How many references, at least 1.
+    """
+    found = np.zeros((len(query), neighbours))
+    some = np.flatnonzero(query.any(axis=1))
+    rows = max(1, BLOCK_PRODUCTS // len(reference))
+    for start in range(0, len(some), rows):
+        block = some[start : start + rows]
+        found[block] = _nearest_of_block(query[block], reference, neighbours)
+    return found
+
+
+def save_novelty(index: NoveltyIndex, path: Path) -> None:
+    """Write an index as one safetensors file, all but the arrays in its metadata."""
+    facts = {
+        "ids": index.ids,
+        "labels": index.labels,
+        "neighbours": index.neighbours,
+        "threshold": index.threshold,
+    }
+    arrays = {"mean": index.mean, "unit": np.ascontiguousarray(index.unit)}
+    save_file(arrays, path, {METADATA_KEY: json.dumps(facts, ensure_ascii=False)})
+
+
+def read_novelty(path: Path) -> NoveltyIndex:
+    """Read what `save_novelty` wrote.
+
+    Raises:
+        ModelError: The file is missing or damaged.
+    """
+    remedy = "run `dvc repro calibrate`"
+    try:
+        with safe_open(path, "np") as file:
+            facts = json.loads((file.metadata() or {})[METADATA_KEY])
+            mean, unit = file.get_tensor("mean"), file.get_tensor("unit")
+        return NoveltyIndex(
+            mean,
+            unit,
+            tuple(facts["ids"]),
+            tuple(facts["labels"]),
+            int(facts["neighbours"]),
+            float(facts["threshold"]),
+        )
+    except FileNotFoundError:
+        raise ModelError(path, "no such file", remedy) from None
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(path, f"damaged or no novelty index ({reason})", remedy) from None
+
+
+def _nearest_of_block(
+    query: Float32[np.ndarray, "n d"], reference: Float32[np.ndarray, "r d"], neighbours: int
+) -> Float64[np.ndarray, "n neighbours"]:
+    """Return the highest cosines of a block of queries."""
+    product = query @ reference.T
+    place = len(reference) - neighbours
+    floor = np.partition(product, place, axis=1)[:, place] - _slack(query.shape[1])
+    row, column = np.nonzero(product >= floor[:, None])
+    exact = _cosines(query, reference, row, column)
+    order = np.lexsort((-exact, row))
+    first = np.searchsorted(row, np.arange(len(query)))
+    highest = exact[order][first[:, None] + np.arange(neighbours)]
+    return np.asarray(np.clip(highest, -1, 1))
+
+
+def _slack(width: int) -> float:
+    """Bound twice the error of a float32 product of two unit rows.
+
+    References:
+        Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1; the eight more
+        units cover the rows' own rounding.
+    """
+    return 2 * (width + 8) * 2.0**-23
+
+
+def _cosines(
+    query: Float32[np.ndarray, "n d"],
+    reference: Float32[np.ndarray, "r d"],
+    row: np.ndarray,
+    column: np.ndarray,
+) -> Float64[np.ndarray, " p"]:
+    """Return the product of each pair of rows in float64."""
+    cosine = np.empty(len(row))
+    for start in range(0, len(row), EXACT_PAIRS):
+        pairs = slice(start, start + EXACT_PAIRS)
+        product = query[row[pairs]].astype(np.float64) * reference[column[pairs]]
+        cosine[pairs] = product.sum(axis=1)
+    return cosine
