@@ -32,7 +32,25 @@ def _require_one(items: tuple[SourceFile, ...]) -> tuple[SourceFile, ...]:
     return items
 
 
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Refuse a regular expression that is not valid."""
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        problem = f"has no valid pattern ({error}): {pattern!r}"
+        raise PydanticCustomError("fault", problem) from None
+
+
+def _require_group(pattern: str) -> str:
+    """Refuse a regular expression that is not valid or has no group."""
+    if _compile(pattern).groups == 0:
+        problem = f"has no group in its pattern: {pattern!r}; put what to keep in parentheses"
+        raise PydanticCustomError("fault", problem)
+    return pattern
+
+
 InnerPath = Annotated[NonEmpty, AfterValidator(_stay_inside)]
+GroupPattern = Annotated[NonEmpty, AfterValidator(_require_group)]
 
 
 class HeaderRule(Section):
@@ -49,12 +67,8 @@ class HeaderRule(Section):
     category: NonEmpty | None = None
 
     @model_validator(mode="after")
-    def _compile(self) -> HeaderRule:
-        try:
-            re.compile(self.pattern)
-        except re.error as error:
-            problem = f"has no valid pattern ({error}): {self.pattern!r}"
-            raise PydanticCustomError("fault", problem) from None
+    def _check_pattern(self) -> HeaderRule:
+        _compile(self.pattern)
         return self
 
     @cached_property
@@ -73,6 +87,9 @@ class SourceFile(Section):
             and cluster.
         headers: Rules for FASTA headers; the first that fits counts.
         category: Finer group of proteins, kept for analyses, where nothing else gives one.
+        cluster: Regular expression, searched for in the FASTA header (in the id of a vector),
+            whose first group names the group that the protein stays with, such as its family,
+            where nothing else gives one.
         ids: Text file with one id a line, for npy.
         matrix: What holds the vectors: array (HDF5, npz) or column (Parquet).
         names: What holds their ids.
@@ -83,6 +100,7 @@ class SourceFile(Section):
     labels: InnerPath | None = None
     headers: Annotated[tuple[HeaderRule, ...], Strict(strict=False)] | None = None
     category: NonEmpty | None = None
+    cluster: GroupPattern | None = None
     ids: InnerPath | None = None
     matrix: NonEmpty | None = None
     names: NonEmpty | None = None
@@ -92,6 +110,9 @@ class SourceFile(Section):
         given = [key for key in ("label", "labels", "headers") if getattr(self, key) is not None]
         if len(given) > 1:
             raise PydanticCustomError("fault", f"has both {given[0]!r} and {given[1]!r}; keep one")
+        if self.cluster is not None and not given:
+            problem = "has 'cluster' but none of 'label', 'labels' and 'headers'"
+            raise PydanticCustomError("fault", f"{problem}; put it where the labels are")
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,9 +48,10 @@ class Labeller:
             if rule.expression.search(header):
                 found = Assignment(rule.label, rule.category)
                 break
-        if found is None or found.category or not file.category:
-            return found
-        return replace(found, category=file.category)
+        if found is None:
+            return None
+        cluster = found.cluster or _search_cluster(file, header)
+        return replace(found, category=found.category or file.category, cluster=cluster)
 
     def check_all_used(self, ids: Set[str]) -> None:
         """Refuse a table of labels with an id that is not in `ids`.
@@ -70,6 +72,12 @@ class Labeller:
         if path not in self._tables:
             self._tables[path] = read_labels(self._folder / path, self._labels)
         return self._tables[path]
+
+
+def _search_cluster(file: SourceFile, header: str) -> str | None:
+    """Return what a file's pattern for clusters finds in a header; None if that is nothing."""
+    match = re.search(file.cluster, header) if file.cluster else None
+    return match[1] or None if match else None
 
 
 def read_labels(path: Path, labels: Sequence[str]) -> dict[str, Assignment]:

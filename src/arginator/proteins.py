@@ -205,15 +205,22 @@ def _merge(collection: Collection, proteins: Iterable[Protein]) -> None:
 
 
 def _agree(known: Protein, found: Protein) -> Assignment | None:
-    """Return what two files say about a protein."""
+    """Return what two files say about a protein; the second adds what the first leaves open."""
     ours, theirs = known.assignment, found.assignment
-    if ours is not None and theirs is not None and ours.label != theirs.label:
+    if ours is None or theirs is None:
+        return ours or theirs
+    if ours.label != theirs.label:
         raise DataError(
             found.path,
             f"{found.id!r} has label {theirs.label!r}, but {ours.label!r} in {known.path}",
             "correct one of them",
         )
-    return ours or theirs
+    return Assignment(
+        ours.label,
+        ours.category or theirs.category,
+        ours.fold or theirs.fold,
+        ours.cluster or theirs.cluster,
+    )
 
 
 def _twice(protein: Protein, other: Path) -> DataError:

@@ -119,9 +119,9 @@ def simulate(params: DemoParams, seed: int) -> list[SimulatedProtein]:
 def write_demo(proteins: Sequence[SimulatedProtein], folder: Path) -> None:
     """Write `proteins.fasta`, `labels.tsv` and `dataset.yaml` into `folder`."""
     records = (f">{protein.id} simulated\n{protein.residues}\n" for protein in proteins)
-    rows = (f"{protein.id}\t{protein.label}\t{protein.category}\n" for protein in proteins)
+    rows = (f"{p.id}\t{p.label}\t{p.category}\t{p.family}\n" for p in proteins)
     write_text("".join(records), folder / "proteins.fasta")
-    write_text("id\tlabel\tcategory\n" + "".join(rows), folder / "labels.tsv")
+    write_text("id\tlabel\tcategory\tcluster\n" + "".join(rows), folder / "labels.tsv")
     write_text(DESCRIPTION, folder / "dataset.yaml")
 
 

@@ -98,6 +98,21 @@ def test_a_description_is_read_with_its_labels_in_order(tmp_path: Path) -> None:
             "'files.0.headers.0' has no valid pattern (missing ), unterminated subpattern at "
             "position 2): 'a{('",
         ),
+        (
+            {"files": [{"path": "x", "label": "A", "cluster": "a("}]},
+            "'files.0.cluster' has no valid pattern (missing ), unterminated subpattern at "
+            "position 1): 'a('",
+        ),
+        (
+            {"files": [{"path": "x", "label": "A", "cluster": "(?:a)"}]},
+            "'files.0.cluster' has no group in its pattern: '(?:a)'; put what to keep in "
+            "parentheses",
+        ),
+        (
+            {"files": [{"path": "x", "cluster": "(a)"}]},
+            "'files.0' has 'cluster' but none of 'label', 'labels' and 'headers'; put it where "
+            "the labels are",
+        ),
     ],
 )
 def test_each_fault_has_its_message(changes: dict[str, Any], message: str, tmp_path: Path) -> None:

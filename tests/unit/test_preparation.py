@@ -114,6 +114,34 @@ def test_vectors_keep_half_precision_and_take_sequences_from_fasta(folder: Path)
     assert prepared.about.embedder == "prott5"
 
 
+def test_clusters_come_from_the_table_then_from_the_header_else_there_are_none(
+    folder: Path,
+) -> None:
+    folder.mkdir()
+    (folder / "x.fasta").write_text(">a gene=TEM\nMKV\n>b gene=SHV\nMKL\n>c\nMKI\n>d gene=\nMKM\n")
+    (folder / "labels.tsv").write_text(
+        "id\tlabel\tcluster\na\tA\tother\nb\tA\t\nc\tnon\t\nd\tA\t\n"
+    )
+    files = [{"path": "x.fasta", "labels": "labels.tsv", "cluster": r"gene=(\w+)?"}]
+    prepared = prepare(describe(folder, files), KMER).prepared
+    assert prepared.given_clusters == ("other", "SHV", None, None)
+
+
+def test_a_fasta_adds_what_the_vectors_leave_open(folder: Path) -> None:
+    hdf5(folder / "x.h5", {"a": [1, 2], "b": [3, 4]})
+    (folder / "x.fasta").write_text(">a TEM\nMKV\n>b SHV\nMKL\n")
+    (folder / "labels.tsv").write_text("id\tlabel\tfold\tcluster\na\tA\ttest\tx\nb\tnon\ttest\t\n")
+    rules = [{"pattern": "TEM", "label": "A"}, {"pattern": ".", "label": "non", "category": "y"}]
+    files = [
+        {"path": "x.h5", "labels": "labels.tsv"},
+        {"path": "x.fasta", "headers": rules, "cluster": "(TEM|SHV)"},
+    ]
+    prepared = prepare(describe(folder, files), PROTT5).prepared
+    assert prepared.given_clusters == ("x", "SHV")
+    assert prepared.given_folds == ("test", "test")
+    assert prepared.categories == (None, "y")
+
+
 def test_labels_may_come_from_the_fasta_beside_the_vectors(folder: Path) -> None:
     hdf5(folder / "x.h5", {"a": [1, 2], "b": [3, 4]})
     (folder / "x.fasta").write_text(">a class A\nMKV\n>b else\nMKL\n")
@@ -394,6 +422,7 @@ def test_reference_proteins_get_the_class_that_their_header_tells(tmp_path: Path
             strict=True,
         )
     }
+    assert Counter(found.prepared.given_clusters)["blaTEM"] == 203
     assert label_of["srtC"] == ("non", "other")
     assert label_of["srtB"] == ("non", "other")
     assert label_of["ampD"] == ("non", "regulator of beta-lactamase")

@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from arginator.datasets import load_description
 from arginator.evolution import Evolution, Protein, residue_exchange
 from arginator.kmers import KmerEmbedder
-from arginator.label_tables import read_labels
+from arginator.label_tables import Assignment, read_labels
 from arginator.params import DemoParams
 from arginator.sequences import STANDARD_RESIDUES, read_fasta
 from arginator.simulation import SimulatedProtein, share_out, simulate, write_demo
@@ -151,8 +151,9 @@ def test_written_files_are_a_described_data_set(tmp_path: Path) -> None:
     labels = read_labels(tmp_path / "labels.tsv", tuple(description.labels))
     assert (description.name, description.simulated) == ("demo", True)
     assert records == {protein.id: protein.residues for protein in simulated()}
-    assert {name: (found.label, found.category) for name, found in labels.items()} == {
-        protein.id: (protein.label, protein.category) for protein in simulated()
+    assert labels == {
+        protein.id: Assignment(protein.label, protein.category, cluster=protein.family)
+        for protein in simulated()
     }
 
 
