@@ -37,8 +37,10 @@ Names = Annotated[tuple[str, ...], Strict(strict=False), Field(min_length=2)]
 class Calibration(BaseModel):
     """A map from a model's own probabilities to calibrated ones.
 
-    First the odds are moved from the prior that the model was trained at to the prevalence in the
-    data (Saerens et al. 2002, doi:10.1162/089976602753284446), then the map is applied.
+    Calibrated probabilities are softmax(ln(p) / temperature + ln(prevalence / training prior) +
+    bias): what the model saw in the protein is sharpened or softened, then the odds are moved from
+    the prior it was trained at to the prevalence in the data (Saerens et al. 2002,
+    doi:10.1162/089976602753284446). "isotonic" looks up the second class's log odds instead.
 
     Attributes:
         classes: The k class names in the order of the columns.
@@ -66,9 +68,8 @@ class Calibration(BaseModel):
     def _fit_together(self) -> Calibration:
         k, steps = len(self.classes), len(self.knots)
         named = {*self.training_prior} == {*self.prevalence} == {*self.classes}
-        stepped = len(self.values) == steps and (steps > 0 and k == 2) == (
-            self.method == "isotonic"
-        )
+        isotonic = self.method == "isotonic"
+        stepped = len(self.values) == steps and (steps > 0) == isotonic and (k == 2 or not isotonic)
         if not (named and stepped and len(self.bias) == k):
             raise PydanticCustomError("fault", "parts that do not fit the classes or the method")
         return self
@@ -88,7 +89,7 @@ class Calibration(BaseModel):
             DataError: The prevalence names other classes, or its shares are not above 0 or do not
                 add up to 1.
         """
-        calibrated = self._map(self._at_prevalence(probability))
+        calibrated = self._map(probability)
         if prevalence is None:
             return calibrated
         check_prevalence(prevalence, self.classes)
@@ -113,19 +114,20 @@ class Calibration(BaseModel):
             problem = f"holds no readable calibration ({name}: {fault['msg'].lower()})"
             raise ModelError(where, problem, "run `dvc repro calibrate`") from None
 
-    def _at_prevalence(self, probability: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
-        """Move the odds from the training prior to the data's prevalence."""
-        return shift_prevalence(probability, self.training_prior, self.prevalence, self.classes)
-
-    def _map(self, probability: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
-        """Apply the map."""
+    def _map(self, probability: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
+        """Calibrate at the prevalence of the data."""
         if self.method == "none":
-            return probability
-        logit = _logarithm(probability)
+            return shift_prevalence(probability, self.training_prior, self.prevalence, self.classes)
+        logit = log_probability(probability)
         if self.method == "isotonic":
             positive = np.interp(logit[:, 1] - logit[:, 0], self.knots, self.values)
             return np.column_stack([1 - positive, positive])
-        return softmax(logit / self.temperature + np.array(self.bias))
+        return softmax(logit / self.temperature + self._offset() + np.array(self.bias))
+
+    def _offset(self) -> Float64[np.ndarray, " k"]:
+        """Return what moves log odds from the training prior to the data's prevalence."""
+        ratios = [self.prevalence[name] / self.training_prior[name] for name in self.classes]
+        return np.log(ratios)
 
 
 def fit_calibration(
@@ -166,12 +168,15 @@ def fit_calibration(
         temperature=1.0,
         bias=(0.0,) * len(classes),
     )
-    logit = _logarithm(unmapped.apply(probability))
     usable = [method for method in methods if method != "isotonic" or len(classes) == 2]
+    chosen = usable[0]
     if len(usable) > 1:
         fold = deal_clusters(target, cluster, CV_FOLDS)
-        usable.sort(key=lambda method: _validate(unmapped, method, logit, target, weight, fold))
-    return _fit(unmapped, usable[0], logit, target, weight)
+        losses = [
+            _validate(unmapped, method, probability, target, weight, fold) for method in usable
+        ]
+        chosen = usable[int(np.argmin(losses))]
+    return _fit(unmapped, chosen, probability, target, weight)
 
 
 def deal_clusters(
@@ -194,7 +199,7 @@ def deal_clusters(
 def _validate(
     unmapped: Calibration,
     method: Method,
-    logit: Float64[np.ndarray, "n k"],
+    probability: Float[np.ndarray, "n k"],
     target: Int[np.ndarray, " n"],
     weight: Float64[np.ndarray, " n"],
     fold: Int[np.ndarray, " n"],
@@ -202,12 +207,10 @@ def _validate(
     """Return the log loss of a map on proteins that it was not fitted to."""
     loss = 0.0
     for held_out in (fold == index for index in np.unique(fold)):
-        kept = ~held_out
-        if kept.any():
-            fitted = _fit(unmapped, method, logit[kept], target[kept], weight[kept])
-        else:  # a single cluster: nothing to fit to
-            fitted = unmapped
-        mapped = fitted._map(softmax(logit[held_out]))
+        kept, fitted = ~held_out, unmapped
+        if kept.any():  # not with a single cluster, which leaves nothing to fit to
+            fitted = _fit(unmapped, method, probability[kept], target[kept], weight[kept])
+        mapped = fitted.apply(probability[held_out])
         true = mapped[np.arange(len(mapped)), target[held_out]]
         loss -= float(weight[held_out] @ np.log(np.maximum(true, FLOOR)))
     return loss
@@ -216,23 +219,24 @@ def _validate(
 def _fit(
     unmapped: Calibration,
     method: Method,
-    logit: Float64[np.ndarray, "n k"],
+    probability: Float[np.ndarray, "n k"],
     target: Int[np.ndarray, " n"],
     weight: Float64[np.ndarray, " n"],
 ) -> Calibration:
     """Fit one map."""
     if method == "none":
         return unmapped
+    logit = log_probability(probability)
     if method == "isotonic":
         knots, values = fit_isotonic(logit[:, 1] - logit[:, 0], target == 1, weight)
         steps = {"knots": tuple(knots.tolist()), "values": tuple(values.tolist())}
         return unmapped.model_copy(update={"method": method, **steps})
     with_bias = method == "bias_corrected_temperature"
-    slope, bias = fit_slope_and_bias(logit, target, weight, with_bias)
+    slope, bias = fit_slope_and_bias(logit, unmapped._offset(), target, weight, with_bias)
     fitted = {"temperature": 1 / slope, "bias": tuple(bias.tolist())}
     return unmapped.model_copy(update={"method": method, **fitted})
 
 
-def _logarithm(probability: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
+def log_probability(probability: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
     """Return natural logarithms, with `FLOOR` in place of what is below."""
     return np.log(np.maximum(probability.astype(np.float64), FLOOR))

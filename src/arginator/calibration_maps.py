@@ -6,15 +6,63 @@ without a bias a class, for any number of classes, and a rising step function fo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int
 
 LOWEST_SLOPE, HIGHEST_SLOPE = 0.01, 100.0  # inverse temperatures; above 0, so that ranks stay
-RIDGE = 1.0  # weight of "leave it as it is" against one protein each; keeps every fit finite
+SLOPE_RIDGE, BIAS_RIDGE = 0.1, 1.0  # weights of "leave it as it is"; they keep every fit finite
 STEPS = 100  # of Newton's method, which needs about ten
 PRECISION = 1e-10
 
 Knots = tuple[Float64[np.ndarray, " knots"], Float64[np.ndarray, " knots"]]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A penalised log loss of softmax(features @ point + offset), to be made small.
+
+    Attributes:
+        features: What the numbers looked for, slope and biases, are multiplied by.
+        offset: What is added to each class.
+        target: True class of each protein.
+        weight: How many proteins each counts for.
+    """
+
+    features: Float64[np.ndarray, "n k m"]
+    offset: Float64[np.ndarray, " k"]
+    target: Int[np.ndarray, " n"]
+    weight: Float64[np.ndarray, " n"]
+
+    @property
+    def start(self) -> Float64[np.ndarray, " m"]:
+        """Slope 1 and bias 0."""
+        return np.asarray(np.eye(self.features.shape[2])[0])
+
+    @property
+    def ridge(self) -> Float64[np.ndarray, " m"]:
+        """What the squared distance from the start costs, each doubled."""
+        return np.where(self.start == 1, SLOPE_RIDGE, BIAS_RIDGE)
+
+    def loss(self, point: Float64[np.ndarray, " m"]) -> float:
+        """Return the weighted log loss, plus what the distance from the start costs."""
+        logit = self.features @ point + self.offset
+        highest = logit.max(axis=1)
+        normaliser = highest + np.log(np.exp(logit - highest[:, None]).sum(axis=1))
+        loss = self.weight @ (normaliser - logit[np.arange(len(logit)), self.target])
+        return float(loss + self.ridge @ (point - self.start) ** 2 / 2)
+
+    def newton_step(self, point: Float64[np.ndarray, " m"]) -> Float64[np.ndarray, " m"]:
+        """Return the inverse of the loss's second derivatives times its first ones."""
+        probability = softmax(self.features @ point + self.offset)
+        mean = np.einsum("nk,nkm->nm", probability, self.features)
+        gradient = self.weight @ (mean - self.features[np.arange(len(mean)), self.target])
+        gradient += self.ridge * (point - self.start)
+        spread = self.features - mean[:, None, :]
+        weighted = spread * (self.weight[:, None] * probability)[:, :, None]
+        hessian = np.einsum("nkm,nkj->mj", weighted, spread) + np.diag(self.ridge)
+        return np.linalg.solve(hessian, gradient)
 
 
 def softmax(logit: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
@@ -25,18 +73,21 @@ def softmax(logit: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
 
 def fit_slope_and_bias(
     logit: Float64[np.ndarray, "n k"],
+    offset: Float64[np.ndarray, " k"],
     target: Int[np.ndarray, " n"],
     weight: Float64[np.ndarray, " n"],
     with_bias: bool,
 ) -> tuple[float, Float64[np.ndarray, " k"]]:
-    """Fit softmax(slope * logit + bias) to the truth; the slope is the inverse temperature.
+    """Fit softmax(slope * logit + offset + bias) to the truth; 1 / slope is the temperature.
 
-    The loss is the weighted log loss plus half of `RIDGE` times the squared distance from slope 1
-    and bias 0; it is convex, and Newton's method finds its only minimum. A slope outside
-    [`LOWEST_SLOPE`, `HIGHEST_SLOPE`] is set to the nearer end.
+    The loss is the weighted log loss plus half the squared distance from slope 1 times
+    `SLOPE_RIDGE` and half that from bias 0 times `BIAS_RIDGE`. It is convex, and Newton's method
+    finds its only minimum. A slope outside [`LOWEST_SLOPE`, `HIGHEST_SLOPE`] is set to the nearer
+    end.
 
     Args:
         logit: A row a protein, a column a class; a constant added to a row changes nothing.
+        offset: What is added to each class and not fitted.
         target: True class of each protein.
         weight: How many proteins each counts for.
         with_bias: False keeps the bias at 0 (a plain temperature).
@@ -50,9 +101,7 @@ def fit_slope_and_bias(
     if with_bias:
         one = np.broadcast_to(np.eye(k), (len(logit), k, k))
         features = np.concatenate([features, one], axis=2)
-    start = np.zeros(features.shape[2])
-    start[0] = 1
-    found = _minimise(features, target, weight, start)
+    found = _minimise(Problem(features, offset, target, weight))
     slope = float(np.clip(found[0], LOWEST_SLOPE, HIGHEST_SLOPE))
     return slope, np.asarray(found[1:] if with_bias else np.zeros(k))
 
@@ -85,57 +134,18 @@ def fit_isotonic(
     return knots[kept], values[kept]
 
 
-def _minimise(
-    features: Float64[np.ndarray, "n k m"],
-    target: Int[np.ndarray, " n"],
-    weight: Float64[np.ndarray, " n"],
-    start: Float64[np.ndarray, " m"],
-) -> Float64[np.ndarray, " m"]:
-    """Find the minimum of the penalised log loss by damped Newton steps from `start`."""
-    point = start
-    loss = _loss(features, target, weight, point, start)
+def _minimise(problem: Problem) -> Float64[np.ndarray, " m"]:
+    """Find the minimum by damped Newton steps from where nothing is changed."""
+    point = problem.start
+    loss = problem.loss(point)
     for _ in range(STEPS):
-        step = _newton_step(features, target, weight, point, start)
-        size = 1.0
-        while (lower := _loss(features, target, weight, point - size * step, start)) > loss:
-            size /= 2
-        point, loss = point - size * step, lower
-        if np.abs(size * step).max() < PRECISION:
+        step = problem.newton_step(point)
+        while (lower := problem.loss(point - step)) > loss:
+            step = step / 2
+        point, loss = point - step, lower
+        if np.abs(step).max() < PRECISION:
             break
     return point
-
-
-def _loss(
-    features: Float64[np.ndarray, "n k m"],
-    target: Int[np.ndarray, " n"],
-    weight: Float64[np.ndarray, " n"],
-    point: Float64[np.ndarray, " m"],
-    start: Float64[np.ndarray, " m"],
-) -> float:
-    """Return the weighted log loss, plus what the distance from `start` costs."""
-    logit = features @ point
-    highest = logit.max(axis=1)
-    normaliser = highest + np.log(np.exp(logit - highest[:, None]).sum(axis=1))
-    loss = weight @ (normaliser - logit[np.arange(len(target)), target])
-    return float(loss + RIDGE / 2 * np.sum((point - start) ** 2))
-
-
-def _newton_step(
-    features: Float64[np.ndarray, "n k m"],
-    target: Int[np.ndarray, " n"],
-    weight: Float64[np.ndarray, " n"],
-    point: Float64[np.ndarray, " m"],
-    start: Float64[np.ndarray, " m"],
-) -> Float64[np.ndarray, " m"]:
-    """Return the inverse of the loss's second derivatives times its first ones."""
-    probability = softmax(features @ point)
-    mean = np.einsum("nk,nkm->nm", probability, features)
-    gradient = weight @ (mean - features[np.arange(len(target)), target])
-    gradient += RIDGE * (point - start)
-    spread = features - mean[:, None, :]
-    weighted = spread * (weight[:, None] * probability)[:, :, None]
-    hessian = np.einsum("nkm,nkj->mj", weighted, spread) + RIDGE * np.eye(len(point))
-    return np.linalg.solve(hessian, gradient)
 
 
 def _pool(

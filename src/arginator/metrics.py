@@ -113,15 +113,16 @@ def expected_calibration_error(
 def equal_count_bins(probability: Float[np.ndarray, " n"], bins: int) -> Int[np.ndarray, " n"]:
     """Return the bin of each probability, from 0 for the lowest.
 
-    The protein of rank r of n, from 0, is in bin r * bins // n, and all of one probability in that
-    of the first of them.
+    The protein of rank r of n, from 0, is in bin r * bins // n, and all of one probability, to nine
+    decimals, in that of the first of them.
 
     Raises:
         DataError: A probability lies outside [0, 1] or is not finite.
     """
     usable = (probability >= 0) & (probability <= 1)
     _refuse_unusable(usable)
-    rank = np.searchsorted(np.sort(probability), probability, side="left")
+    rounded = np.round(probability, 9)
+    rank = np.searchsorted(np.sort(rounded), rounded, side="left")
     return np.asarray(rank * bins // max(len(probability), 1))
 
 
