@@ -27,6 +27,9 @@ MODEL_COLOURS = {
     "pruned": SKY,
     "quantized": PURPLE,
 }
+COMPARED = ("nearest_neighbour", "logistic_regression", "network")  # where six would be a crowd
+SCORES = {"mcc": "MCC", "macro_f1": "macro-F1", "auprc": "AUPRC"}
+BAND_COLOURS = {"near": "#6E6E6E", "middle": "#A9A9A9", "far": "#DCDCDC"}
 FOLD_COLOURS = {"train": "#B8B8B8", "validation": SKY, "calibration": ORANGE, "test": GREEN}
 
 WIDTH_IN = 5.4
@@ -94,12 +97,17 @@ def new_figure(
 def describe_source(facts: Mapping[str, Any]) -> str:
     """Return how figures name the data: "simulated data" for what nothing living ever made.
 
+    Args:
+        facts: `source` and `claims`; `reason` is what speaks against claims, by default a random
+            split.
+
     >>> describe_source({"source": "demo (simulated)", "claims": False})
     'simulated data · random split, not for claims'
     """
     source = str(facts["source"])
     name = "simulated data" if "(simulated)" in source else source
-    return name if facts["claims"] else f"{name} · random split, not for claims"
+    reason = facts.get("reason", "random split")
+    return name if facts["claims"] else f"{name} · {reason}, not for claims"
 
 
 def is_for_claims(facts: Mapping[str, Any]) -> bool:
