@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
-from arginator.bundles import write_bundle
+from arginator.bundles import CALIBRATION, pick_calibration, write_bundle
+from arginator.calibration_files import read_calibration
 from arginator.cards import read_facts, render_card
 from arginator.classifiers import OnnxClassifier, onnx_paths
 from arginator.console import parse_paths, run
 from arginator.files import hash_file, write_text
+from arginator.params import load_params
 from arginator.prepared import read_provenance
 
 
@@ -19,13 +21,27 @@ def main(argv: Sequence[str] | None = None) -> None:
         outputs=["card"],
         folders=["bundle"],
     )
+    params = load_params(args.params)
+    settings = {
+        "seed": params.seed,
+        "split": params.split.model_dump(mode="json"),
+        "task": params.task(args.task).model_dump(mode="json"),
+        "baseline": params.baseline.model_dump(mode="json"),
+        "model": params.model.model_dump(mode="json"),
+        "train": params.train.model_dump(mode="json"),
+        "compress": params.compress.model_dump(mode="json"),
+        "evaluate": params.evaluate.model_dump(mode="json"),
+    }
     facts = read_facts(args.metrics, args.task)
     model = onnx_paths(args.models)[facts["choice"]["model"]]
-    signature = OnnxClassifier(model).signature
-    card = render_card(signature, read_provenance(args.prepared), **facts)
+    file = read_calibration(args.models / "calibration" / CALIBRATION)
+    calibration = pick_calibration(file, facts["choice"]["model"])
+    paths = {"prepared": args.prepared, "splits": args.splits, "model": model}
+    hashes = {name: hash_file(path) for name, path in paths.items()}
+    signature, about = OnnxClassifier(model).signature, read_provenance(args.prepared)
+    card = render_card(signature, about, facts, calibration, settings, hashes)
     write_text(card, args.card)
-    hashes = {"prepared": hash_file(args.prepared), "splits": hash_file(args.splits)}
-    write_bundle(args.bundle, model, card, {"sha256": hashes})
+    write_bundle(args.bundle, model, card, calibration, {"sha256": hashes, "params": settings})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Bundles: a folder with a model, its card and a manifest that vouches for both."""
+"""Bundles: a folder with a model, its calibration and card, and a manifest that vouches for all."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from typing import Any, Literal
 import onnxruntime as ort
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from arginator.calibration_files import CalibrationFile, read_calibration
 from arginator.classifiers import OnnxClassifier
 from arginator.errors import ModelError
 from arginator.files import hash_file, replacing_folder, write_json, write_text
 from arginator.tasks import Signature
 
-FORMAT_VERSION = 1
-MODEL, CARD, MANIFEST = "model.onnx", "MODEL_CARD.md", "manifest.json"
+FORMAT_VERSION = 2
+MODEL, CALIBRATION, CARD = "model.onnx", "calibration.json", "MODEL_CARD.md"
+CONTENT = (MODEL, CALIBRATION, CARD)
+MANIFEST = "manifest.json"
 INPUT, OUTPUT = "vectors", "logit"  # of the graph in every bundle; its card counts on them
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 REMEDY = "run `dvc repro card` or fetch the bundle again"
@@ -75,30 +78,51 @@ class Manifest(_Checked):
     facts: dict[str, Any]
 
 
-def write_bundle(folder: Path, onnx_path: Path, card_text: str, facts: Mapping[str, Any]) -> None:
-    """Write the model, its card and the manifest into `folder`, in place of what was there.
+def pick_calibration(file: CalibrationFile, model: str) -> CalibrationFile:
+    """Return what is known of one model, in the same layout.
+
+    Raises:
+        ModelError: Nothing is known of it.
+    """
+    if model not in file.models:
+        problem = f"holds nothing on model {model!r} (there: {', '.join(file.models)})"
+        raise ModelError(f"calibration of {file.task!r}", problem, "run `dvc repro calibrate`")
+    return file.model_copy(update={"models": {model: file.models[model]}})
+
+
+def write_bundle(
+    folder: Path,
+    onnx_path: Path,
+    card_text: str,
+    calibration: CalibrationFile,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write model, calibration, card and manifest into `folder`, in place of what was there.
 
     Args:
         folder: Becomes the bundle, whole or not at all.
         onnx_path: The model; its own signature goes into the manifest.
         card_text: The model card, Markdown.
+        calibration: From the model's own probabilities to an answer; of this model alone.
         facts: Data, params and code behind the model, for the manifest; finite JSON.
 
     Raises:
-        ModelError: `onnx_path` is missing, damaged or carries no signature, or its input or output
-            has another name than every bundle's.
+        ModelError: `onnx_path` is missing, damaged or carries no signature, its input or output
+            has another name than every bundle's, or the calibration is not of this model alone.
     """
     signature = OnnxClassifier(onnx_path).signature
     _check_names(onnx_path)
+    _check_calibration(calibration, signature, onnx_path)
     with replacing_folder(folder) as temporary:
         shutil.copyfile(onnx_path, temporary / MODEL)
+        write_json(calibration.to_dict(), temporary / CALIBRATION)
         write_text(card_text, temporary / CARD)
         manifest = {
             "format_version": FORMAT_VERSION,
             "task": signature.task,
             "signature": asdict(signature),
             "onnx": describe_ends(signature).model_dump(),
-            "files": {name: _describe(temporary / name) for name in (MODEL, CARD)},
+            "files": {name: _describe(temporary / name) for name in CONTENT},
             "facts": dict(facts),
         }
         write_json(manifest, temporary / MANIFEST)
@@ -110,16 +134,18 @@ def verify_bundle(folder: Path) -> Manifest:
     Raises:
         ModelError: The manifest is missing, damaged or of another format; a file is missing, has
             another size or checksum, or lies outside the folder; or the model is another one than
-            the manifest says.
+            the manifest or the calibration say.
     """
     manifest = _read_manifest(folder / MANIFEST)
-    for name in {MODEL: None, CARD: None} | dict.fromkeys(manifest.files):
+    for name in dict.fromkeys(CONTENT) | dict.fromkeys(manifest.files):
         _verify_file(folder, name, manifest.files.get(name))
     signature = OnnxClassifier(folder / MODEL).signature
     described = (manifest.signature, manifest.task, manifest.onnx)
     if described != (signature, signature.task, describe_ends(signature)):
         raise ModelError(folder / MANIFEST, f"describes another model than {MODEL} holds", REMEDY)
     _check_names(folder / MODEL)
+    path = folder / CALIBRATION
+    _check_calibration(read_calibration(path), signature, path)
     return manifest
 
 
@@ -137,6 +163,16 @@ def _check_names(path: Path) -> None:
     if found != (INPUT, OUTPUT):
         problem = f"its graph goes from {found[0]!r} to {found[1]!r}, expected {INPUT!r} to"
         raise ModelError(path, f"{problem} {OUTPUT!r}", "run `dvc repro compress`")
+
+
+def _check_calibration(file: CalibrationFile, signature: Signature, where: Path) -> None:
+    """Refuse a calibration that is not of one model, of this task and these classes."""
+    classes = {file.classes}
+    for model in file.models.values():
+        classes |= {model.calibration.classes, model.conformal.classes}
+    if (file.task, classes, len(file.models)) != (signature.task, {signature.classes}, 1):
+        problem = f"the calibration is not that of one model of task {signature.task!r} alone"
+        raise ModelError(where, problem, REMEDY)
 
 
 def _describe(path: Path) -> dict[str, Any]:

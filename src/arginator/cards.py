@@ -1,21 +1,30 @@
-"""Model cards: what a model is, what it may be used for and what speaks against it."""
+"""Model cards: what a model is, what it may be used for and what speaks against it.
+
+In the order of the Hugging Face Hub's cards, with the front matter that its site reads.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from arginator.bundles import MODEL, describe_ends
+from arginator import card_facts
+from arginator.bundles import CALIBRATION, MODEL, describe_ends
+from arginator.calibration_files import CalibrationFile
 from arginator.errors import ModelError
 from arginator.files import read_json
 from arginator.prepared import Provenance
-from arginator.reports import BASELINES, MODELS, read_report
+from arginator.reports import MODELS, read_report
 from arginator.tasks import Signature
 
 TEMPLATE = "model_card.md.jinja"
+OF_DATA = ("prepare", "split")
+OF_TASK = ("choice", "verdict", "calibration", "coverage", "bands", "categories", "novelty")
+Facts = Mapping[str, Mapping[str, Any]]
 
 
 def read_facts(metrics: Path, task: str) -> dict[str, dict[str, Any]]:
@@ -26,36 +35,111 @@ def read_facts(metrics: Path, task: str) -> dict[str, dict[str, Any]]:
     """
     return {
         "test": read_report(metrics / task, "test"),
-        "choice": read_json(metrics / task / "choice.json"),
-        "prepare": read_json(metrics / "prepare.json"),
-        "split": read_json(metrics / "split.json"),
+        **{name: read_json(metrics / f"{name}.json") for name in OF_DATA},
+        **{name: read_json(metrics / task / f"{name}.json") for name in OF_TASK},
     }
 
 
 def render_card(
     signature: Signature,
     about: Provenance,
-    *,
-    test: Mapping[str, Any],
-    choice: Mapping[str, Any],
-    prepare: Mapping[str, Any],
-    split: Mapping[str, Any],
+    facts: Facts,
+    fitted: CalibrationFile,
+    settings: Mapping[str, Any],
+    hashes: Mapping[str, str],
 ) -> str:
     """Return the model card of the shipped model, as Markdown.
 
     Args:
         signature: The shipped model's signature.
         about: Where its data came from.
-        test: The task's report on the test fold.
-        choice: The task's choice.json.
-        prepare: metrics/prepare.json.
-        split: metrics/split.json.
+        facts: What `read_facts` returned.
+        fitted: The calibration of the shipped model.
+        settings: Parameters that shape the result, by section of params.yaml.
+        hashes: SHA-256 of the files `prepared`, `splits` and `model`.
 
     Raises:
-        ModelError: The results are of other classes or other data than the model.
+        ModelError: The results are of other models, classes or data than the model.
     """
-    shipped = test[choice["model"]]
-    _check_match(signature, about, shipped)
+    _check_match(signature, about, facts, fitted)
+    context = _stand_out(signature, about, facts)
+    model = fitted.models[facts["choice"]["model"]]
+    return (
+        _environment()
+        .get_template(TEMPLATE)
+        .render(
+            **facts,
+            **context,
+            signature=signature,
+            about=about,
+            method=model.calibration.method,
+            always=[name for name in signature.classes if name not in model.conformal.quantile],
+            needed=card_facts.proteins_needed(model.conformal.alpha),
+            settings=settings,
+            settings_text=card_facts.write_settings(settings),
+            imbalance=card_facts.IMBALANCE[settings["train"]["imbalance"]],
+            hashes={**hashes, "settings": card_facts.hash_settings(settings)},
+            onnx=describe_ends(signature),
+            model_file=MODEL,
+            calibration_file=CALIBRATION,
+        )
+    )
+
+
+def _stand_out(signature: Signature, about: Provenance, facts: Facts) -> dict[str, Any]:
+    """Return what the card points to in the results."""
+    model, verdict = facts["choice"]["model"], facts["verdict"]
+    shipped, claims = facts["test"][model], facts["test"]["claims"]
+    support = {name: row["support"] for name, row in shipped["per_class"].items()}
+    hardest = card_facts.find_hardest(facts["categories"], model)
+    bands = card_facts.name_bands(facts["bands"]["band_limits"])
+    best = verdict["differences"]["network"]["mcc"]["against"]
+    calibrated = list(dict.fromkeys([best, "network", model]))
+    return {
+        "shipped": shipped,
+        "models": [name for name in MODELS if name in verdict["models"]],
+        "compared": card_facts.compared_models(model),
+        "calibrated": calibrated,
+        "worse": card_facts.find_harmed(facts["calibration"]["models"], calibrated),
+        "licence": card_facts.pick_licence(about.licence),
+        "tags": card_facts.pick_tags(signature, about, claims),
+        "caveats": card_facts.list_caveats(about, claims),
+        "results": card_facts.list_results(verdict, model),
+        "kmers": card_facts.name_kmers(signature.embedder),
+        "by_identity": facts["split"]["cluster_by"] == "sequence",
+        "band_names": bands,
+        "rarest": card_facts.describe_rarest(signature, support, verdict),
+        "weakest": min(support, key=lambda name: shipped["per_class"][name]["recall"]),
+        "covered": card_facts.list_coverage(facts["coverage"], bands),
+        "missed": card_facts.find_missed(facts["coverage"], bands),
+        "hardest": hardest,
+        "worst": hardest[0] if hardest and hardest[0]["share"][model] > 0 else None,
+    }
+
+
+def _check_match(
+    signature: Signature, about: Provenance, facts: Facts, fitted: CalibrationFile
+) -> None:
+    """Refuse results of another data set, of other models or other classes than the model's."""
+    model = facts["choice"]["model"]
+    measured = tuple(facts["test"][model]["per_class"])
+    other = [name for name in OF_TASK if facts[name].get("model", model) != model]
+    if about.source != signature.source:
+        problem = f"the model is of data {signature.source!r}, the results of {about.source!r}"
+    elif not measured == fitted.classes == signature.classes:
+        known, found = ", ".join(signature.classes), ", ".join(measured)
+        problem = f"the model tells apart {known}, the results {found}"
+    elif other:
+        problem = (
+            f"the chosen model is {model!r}, {other[0]}.json is of {facts[other[0]]['model']!r}"
+        )
+    else:
+        return
+    raise ModelError(f"model card of {signature.task!r}", problem, "run `dvc repro`")
+
+
+def _environment() -> Environment:
+    """Return what renders the template: a fact that is missing is an error."""
     environment = Environment(
         loader=PackageLoader("arginator"),
         undefined=StrictUndefined,
@@ -66,82 +150,60 @@ def render_card(
     )
     environment.filters |= {
         "number": "{:,}".format,
-        "count": _count,
+        "count": card_facts.count,
         "score": "{:.3f}".format,
         "similarity": "{:.4f}".format,
-        "text": _text,
+        "percent": _percent,
+        "interval": _interval,
+        "signed": _signed,
+        "text": card_facts.plain,
+        "words": _words,
+        "quoted": _quoted,
     }
-    return environment.get_template(TEMPLATE).render(
-        signature=signature,
-        about=about,
-        test=test,
-        choice=choice,
-        prepare=prepare,
-        split=split,
-        shipped=shipped,
-        onnx=describe_ends(signature),
-        model_file=MODEL,
-        kmers=_name_kmers(signature.embedder),
-        rarest=_describe_rarest(signature, shipped, split, test["fold"]),
-        models=[name for name in MODELS if name in test],
-        best_baseline=max(BASELINES, key=lambda name: float(test[name]["mcc"])),
-        weakest=min(shipped["per_class"], key=lambda name: shipped["per_class"][name]["recall"]),
-    )
+    return environment
 
 
-def _check_match(signature: Signature, about: Provenance, shipped: Mapping[str, Any]) -> None:
-    """Refuse results of another data set or of other classes than the model's."""
-    if about.source != signature.source:
-        problem = f"the model is of data {signature.source!r}, the results of {about.source!r}"
-    elif tuple(shipped["per_class"]) != signature.classes:
-        measured, known = ", ".join(shipped["per_class"]), ", ".join(signature.classes)
-        problem = f"the model tells apart {known}, the results {measured}"
-    else:
-        return
-    raise ModelError(f"model card of {signature.task!r}", problem, "run `dvc repro`")
+def _percent(share: float) -> str:
+    """Return a share in percent, two digits of it where it is small.
 
-
-def _describe_rarest(
-    signature: Signature, shipped: Mapping[str, Any], split: Mapping[str, Any], fold: str
-) -> str:
-    """Say how many proteins and clusters stand for the positive class, or else the smallest one.
-
-    The clusters are only known of a class that is a label of the data set.
+    >>> _percent(0.925), _percent(0.0083), _percent(1.0), _percent(0)
+    ('92.5 %', '0.83 %', '100 %', '0 %')
     """
-    support = {name: row["support"] for name, row in shipped["per_class"].items()}
-    name = signature.positive or min(support, key=lambda name: support[name])
-    kind = "positive class" if signature.positive else "smallest class"
-    words = f"{_count(support[name], 'test protein')} of the {kind} {_text(name)}"
-    if split["folds"][fold].get(name) == support[name]:
-        return f"{words} in {_count(split['clusters_per_class'][fold][name], 'cluster')}"
-    return f"{words}, in the clusters counted by label above"
+    return f"{100 * share:.{1 if share >= 0.01 else 2}f}".rstrip("0").rstrip(".") + " %"
 
 
-def _name_kmers(embedder: str) -> str | None:
-    """Return which k-mers an embedder counts, by its name; None if it counts none.
+def _interval(scores: Mapping[str, Any], metric: str) -> str:
+    """Return a score and its interval.
 
-    >>> _name_kmers("kmer-2-3")
-    '2- and 3-mers'
+    >>> _interval({"mcc": {"value": 0.8, "low": 0.71, "high": 0.86}}, "mcc")
+    '0.800 [0.710, 0.860]'
     """
-    name, *lengths = embedder.split("-")
-    if name != "kmer":
-        return None
-    return " and ".join(f"{length}-" for length in lengths) + "mers" if lengths else "k-mers"
+    if metric not in scores:
+        return "–"
+    row = scores[metric]
+    return f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
 
 
-def _count(number: int, noun: str) -> str:
-    """Return a number of things.
+def _signed(scores: Mapping[str, Any], metric: str) -> str:
+    """Return a difference and its interval.
 
-    >>> _count(1, "cluster"), _count(1200, "cluster")
-    ('1 cluster', '1,200 clusters')
+    >>> _signed({"mcc": {"value": 0.01, "low": -0.02, "high": 0.04}}, "mcc")
+    '+0.010 [-0.020, +0.040]'
     """
-    return f"{number:,} {noun}" + "s" * (number != 1)
+    row = scores[metric]
+    return f"{row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
 
 
-def _text(value: str) -> str:
-    r"""Return text from outside on one line, unable to break a table or open a tag.
+def _words(name: str) -> str:
+    """Return a name of the code as words."""
+    return name.replace("_", " ")
 
-    >>> _text("a|b\n<c>")
-    'a\\|b \\<c>'
+
+def _quoted(text: str) -> str:
+    r"""Return text from outside as a YAML string on one line.
+
+    >>> _quoted('say "a"\n: b')
+    '"say \\"a\\" : b"'
     """
-    return " ".join(value.split()).replace("|", r"\|").replace("<", r"\<")
+    shown = "".join(letter if letter.isprintable() else " " for letter in text)
+    return json.dumps(" ".join(shown.split()), ensure_ascii=False)

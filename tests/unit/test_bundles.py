@@ -10,7 +10,17 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from arginator.bundles import CARD, MANIFEST, MODEL, verify_bundle, write_bundle
+from arginator.bundles import (
+    CALIBRATION,
+    CARD,
+    CONTENT,
+    MANIFEST,
+    MODEL,
+    pick_calibration,
+    verify_bundle,
+    write_bundle,
+)
+from arginator.calibration_files import CalibrationFile, read_calibration
 from arginator.classifiers import METADATA_KEY, PARAMETERS_KEY
 from arginator.errors import ModelError
 from arginator.tasks import Signature
@@ -42,10 +52,32 @@ def write_model(path, signature=SIGNATURE, weight=1.0, output="logit"):
     return path
 
 
+def make_calibration(signature=SIGNATURE, models=("quantized",), **changes):
+    """Return what is known of models of `signature`."""
+    shares = dict.fromkeys(signature.classes, 1 / len(signature.classes))
+    model = {
+        "calibration": {
+            "classes": signature.classes, "method": "temperature", "training_prior": shares,
+            "prevalence": shares, "temperature": 1.5, "bias": [0.0] * len(signature.classes),
+        },
+        "conformal": {
+            "classes": signature.classes, "alpha": 0.1, "quantile": {signature.classes[0]: 0.6},
+        },
+        "confidence_threshold": 0.2,
+    }  # fmt: skip
+    content = {
+        "format_version": 1, "task": signature.task, "classes": signature.classes, "alpha": 0.1,
+        "prevalence": shares, "models": dict.fromkeys(models, model),
+        "novelty": {"neighbours": 5, "threshold": 0.86},
+    }  # fmt: skip
+    return CalibrationFile.model_validate_json(json.dumps(content | changes))
+
+
 @pytest.fixture
 def bundle(tmp_path):
     """Return a folder with a sound bundle."""
-    write_bundle(tmp_path / "bundle", write_model(tmp_path / "m.onnx"), "# Card\n", FACTS)
+    model = write_model(tmp_path / "m.onnx")
+    write_bundle(tmp_path / "bundle", model, "# Card\n", make_calibration(), FACTS)
     return tmp_path / "bundle"
 
 
@@ -75,15 +107,21 @@ def refusal(bundle):
 def test_a_bundle_says_what_it_holds(bundle):
     manifest = verify_bundle(bundle)
     assert manifest.signature == SIGNATURE
-    assert (manifest.format_version, manifest.task, manifest.facts) == (1, "binary", FACTS)
-    assert sorted(path.name for path in bundle.iterdir()) == [CARD, MANIFEST, MODEL]
+    assert (manifest.format_version, manifest.task, manifest.facts) == (2, "binary", FACTS)
+    assert sorted(path.name for path in bundle.iterdir()) == [
+        CARD,
+        CALIBRATION,
+        MANIFEST,
+        MODEL,
+    ]
     assert {name: (file.sha256, file.bytes) for name, file in manifest.files.items()} == {
         name: (
             hashlib.sha256((bundle / name).read_bytes()).hexdigest(),
             len((bundle / name).read_bytes()),
         )
-        for name in (MODEL, CARD)
+        for name in CONTENT
     }
+    assert read_calibration(bundle / CALIBRATION) == make_calibration()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +129,8 @@ def test_a_bundle_says_what_it_holds(bundle):
 )
 def test_a_bundle_says_how_to_ask_its_model(tmp_path, kind, probability):
     signature = replace(SIGNATURE, kind=kind, positive="toxin" if kind == "binary" else None)
-    write_bundle(tmp_path / "bundle", write_model(tmp_path / "m.onnx", signature), "", {})
+    model = write_model(tmp_path / "m.onnx", signature)
+    write_bundle(tmp_path / "bundle", model, "", make_calibration(signature), {})
     verify_bundle(tmp_path / "bundle")
     assert json.loads((tmp_path / "bundle" / MANIFEST).read_text("utf-8"))["onnx"] == {
         "input": "vectors",
@@ -104,7 +143,7 @@ def test_a_bundle_says_how_to_ask_its_model(tmp_path, kind, probability):
 def test_a_model_whose_output_has_another_name_is_never_bundled(tmp_path):
     path = write_model(tmp_path / "m.onnx", output="score")
     with pytest.raises(ModelError) as error:
-        write_bundle(tmp_path / "bundle", path, "", {})
+        write_bundle(tmp_path / "bundle", path, "", make_calibration(), {})
     assert str(error.value) == (
         f"{path}: its graph goes from 'vectors' to 'score', expected 'vectors' to 'logit'; "
         "run `dvc repro compress`"
@@ -124,22 +163,24 @@ def test_the_shipped_model_is_the_measured_file(bundle, tmp_path):
 
 
 def test_same_model_gives_the_same_bytes(bundle, tmp_path):
-    write_bundle(tmp_path / "again", tmp_path / "m.onnx", "# Card\n", FACTS)
-    for name in (MODEL, CARD, MANIFEST):
+    write_bundle(tmp_path / "again", tmp_path / "m.onnx", "# Card\n", make_calibration(), FACTS)
+    for name in (*CONTENT, MANIFEST):
         assert (bundle / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
 def test_a_bundle_replaces_the_one_before_as_a_whole(bundle, tmp_path):
     (bundle / "left.txt").write_text("over")
     other = Signature("multi", "multiclass", ("A", "B", "C"), None, 3, "prott5", "own", False)
-    write_bundle(bundle, write_model(tmp_path / "o.onnx", other), "# Other\n", {})
+    model = write_model(tmp_path / "o.onnx", other)
+    write_bundle(bundle, model, "# Other\n", make_calibration(other), {})
     assert verify_bundle(bundle).signature == other
     assert not (bundle / "left.txt").exists()
 
 
 def test_a_failed_write_leaves_the_old_bundle(bundle, tmp_path):
+    facts = {"data": float("nan")}
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_bundle(bundle, tmp_path / "m.onnx", "# New\n", {"data": float("nan")})
+        write_bundle(bundle, tmp_path / "m.onnx", "# New\n", make_calibration(), facts)
     assert verify_bundle(bundle).facts == FACTS
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "m.onnx"]
 
@@ -147,17 +188,17 @@ def test_a_failed_write_leaves_the_old_bundle(bundle, tmp_path):
 def test_a_model_without_signature_is_never_bundled(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match=re.escape(f"{tmp_path}/m.onnx: ")):
-        write_bundle(tmp_path / "bundle", tmp_path / "m.onnx", "", {})
+        write_bundle(tmp_path / "bundle", tmp_path / "m.onnx", "", make_calibration(), {})
     assert not (tmp_path / "bundle").exists()
 
 
-@pytest.mark.parametrize("name", [MODEL, CARD])
+@pytest.mark.parametrize("name", CONTENT)
 def test_a_missing_file_is_named(bundle, name):
     (bundle / name).unlink()
     assert refusal(bundle) == f"{name}: no such file, though the manifest lists it; {REMEDY}"
 
 
-@pytest.mark.parametrize("name", [MODEL, CARD])
+@pytest.mark.parametrize("name", CONTENT)
 def test_a_flipped_bit_is_found(bundle, name):
     content = bytearray((bundle / name).read_bytes())
     expected = hashlib.sha256(content).hexdigest()[:12]
@@ -184,18 +225,18 @@ def test_a_damaged_manifest_is_refused(bundle, content):
     assert refusal(bundle) == f"manifest.json: damaged, or no JSON; {REMEDY}"
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [1, 3, "2", None])
 def test_an_unknown_format_is_refused(bundle, version):
     edit_manifest(bundle, format_version=version)
     assert refusal(bundle) == (
-        f"manifest.json: has format version {version!r}, expected 1; "
+        f"manifest.json: has format version {version!r}, expected 2; "
         "use the release of arginator that wrote it"
     )
 
 
 def test_a_manifest_that_is_no_mapping_is_refused(bundle):
     (bundle / MANIFEST).write_text("[]")
-    assert refusal(bundle).startswith("manifest.json: has format version None, expected 1; ")
+    assert refusal(bundle).startswith("manifest.json: has format version None, expected 2; ")
 
 
 @pytest.mark.parametrize(
@@ -220,8 +261,8 @@ def test_a_manifest_without_signature_is_refused(bundle, signature):
     assert refusal(bundle) == "manifest.json: carries no readable signature; train it again"
 
 
-@pytest.mark.parametrize("name", [MODEL, CARD])
-def test_a_manifest_must_vouch_for_model_and_card(bundle, name):
+@pytest.mark.parametrize("name", CONTENT)
+def test_a_manifest_must_vouch_for_every_file(bundle, name):
     files = read_files(bundle)
     del files[name]
     edit_manifest(bundle, files=files)
@@ -255,4 +296,64 @@ def test_another_model_than_the_manifest_describes_is_refused(bundle):
     edit_manifest(bundle, task="other")
     assert refusal(bundle) == (
         f"manifest.json: describes another model than model.onnx holds; {REMEDY}"
+    )
+
+
+def test_a_bundle_takes_what_is_known_of_its_own_model_alone():
+    both = make_calibration(models=("network", "quantized"))
+    assert pick_calibration(both, "quantized") == make_calibration()
+
+
+def test_a_model_of_which_nothing_is_known_is_named():
+    with pytest.raises(ModelError) as error:
+        pick_calibration(make_calibration(models=("network", "pruned")), "quantized")
+    assert str(error.value) == (
+        "calibration of 'binary': holds nothing on model 'quantized' (there: network, pruned); "
+        "run `dvc repro calibrate`"
+    )
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        make_calibration(models=("network", "quantized")),
+        make_calibration(models=()),
+        make_calibration(task="other"),
+        make_calibration(replace(SIGNATURE, classes=("toxin", "other"))),
+        make_calibration(classes=("toxin", "other")),
+    ],
+    ids=["two models", "none", "other task", "other order", "other order outside"],
+)
+def test_the_calibration_of_another_model_is_never_bundled(tmp_path, calibration):
+    path = write_model(tmp_path / "m.onnx")
+    with pytest.raises(ModelError) as error:
+        write_bundle(tmp_path / "bundle", path, "", calibration, {})
+    assert str(error.value) == (
+        f"{path}: the calibration is not that of one model of task 'binary' alone; {REMEDY}"
+    )
+    assert not (tmp_path / "bundle").exists()
+
+
+def replace_calibration(bundle, text):
+    """Put another calibration into a bundle, with a manifest that vouches for it."""
+    (bundle / CALIBRATION).write_text(text, "utf-8")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    edit_files(bundle, **{CALIBRATION: {"sha256": digest, "bytes": len(text.encode())}})
+
+
+def test_the_calibration_of_another_model_is_refused(bundle):
+    other = make_calibration(replace(SIGNATURE, task="other"))
+    replace_calibration(bundle, json.dumps(other.to_dict()))
+    assert refusal(bundle) == (
+        "calibration.json: the calibration is not that of one model of task 'binary' alone; "
+        f"{REMEDY}"
+    )
+
+
+def test_a_calibration_that_is_no_probability_map_is_refused(bundle):
+    content = make_calibration().to_dict()
+    content["models"]["quantized"]["calibration"]["temperature"] = -1
+    replace_calibration(bundle, json.dumps(content))
+    assert refusal(bundle).startswith(
+        "calibration.json: damaged (models.quantized.calibration.temperature: "
     )
