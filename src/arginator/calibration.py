@@ -31,6 +31,9 @@ FLOOR = float(np.finfo(np.float64).eps)  # the smallest probability whose logari
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Numbers = Annotated[tuple[float, ...], Strict(strict=False)]
+Probabilities = Annotated[
+    tuple[Annotated[float, Field(ge=0, le=1)], ...], Strict(strict=False)
+]
 Names = Annotated[tuple[str, ...], Strict(strict=False), Field(min_length=2)]
 
 
@@ -62,7 +65,7 @@ class Calibration(BaseModel):
     temperature: float = Field(gt=0)
     bias: Numbers
     knots: Numbers = ()
-    values: Numbers = ()
+    values: Probabilities = ()
 
     @model_validator(mode="after")
     def _fit_together(self) -> Calibration:

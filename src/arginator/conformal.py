@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic_core import PydanticCustomError
 
 
 class Conformal(BaseModel):
@@ -30,6 +31,12 @@ class Conformal(BaseModel):
     classes: Annotated[tuple[str, ...], Strict(strict=False), Field(min_length=2)]
     alpha: float = Field(gt=0, lt=1)
     quantile: dict[str, Annotated[float, Field(ge=0, le=1)]]
+
+    @model_validator(mode="after")
+    def _known_classes(self) -> Conformal:
+        if not set(self.quantile) <= set(self.classes):
+            raise PydanticCustomError("fault", "quantiles of classes that there are not")
+        return self
 
     def sets(self, probability: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, "n k"]:
         """Tell for each protein and class whether the class is in the protein's set.

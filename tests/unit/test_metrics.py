@@ -11,7 +11,10 @@ from sklearn import metrics as sk
 
 from arginator.errors import DataError
 from arginator.metrics import (
+    brier_score,
     classification_report,
+    equal_count_bins,
+    expected_calibration_error,
     log_loss,
     precision_recall_points,
     roc_points,
@@ -196,4 +199,86 @@ def test_a_number_that_is_no_probability_is_refused(wrong):
         classification_report(np.array([0, 1, 1]), probability, ("A", "B"), binary=True)
     assert str(error.value) == (
         "metrics: 1 of 3 proteins have a probability outside [0, 1] (first: row 1 from 0)"
+    )
+
+
+@few
+@given(answers())
+def test_the_brier_score_is_the_squared_distance_from_the_truth(case):
+    target, probability, classes = case
+    score = brier_score(target, probability)
+    if len(classes) == 2:
+        assert score == pytest.approx(sk.brier_score_loss(target == 1, probability[:, 1]))
+    else:
+        truth = np.eye(len(classes))[target]
+        assert score == pytest.approx(np.mean(np.sum((probability - truth) ** 2, axis=1)))
+
+
+def test_brier_scores_by_hand():
+    wrong = np.array([[1.0, 0.0]])
+    assert brier_score(np.array([1]), wrong) == 1
+    assert brier_score(np.array([0]), wrong) == 0
+    assert brier_score(np.array([1]), np.array([[1.0, 0.0, 0.0]])) == 2
+
+
+@few
+@given(arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 1)), st.integers(2, 12))
+def test_bins_of_probabilities_without_ties_differ_in_count_by_one_at_most(probability, bins):
+    probability = np.unique(np.round(probability, 9))
+    shuffled = np.random.default_rng(0).permutation(probability)
+    member = equal_count_bins(shuffled, bins)
+    count = np.bincount(member, minlength=bins)
+    assert count.max() - count.min() <= 1
+    assert (np.diff(member[np.argsort(shuffled)]) >= 0).all()
+
+
+@st.composite
+def said_and_true(draw):
+    """Draw probabilities, many of them tied, and whether they came true."""
+    n = draw(st.integers(1, 40))
+    said = draw(arrays(np.float64, n, elements=st.integers(0, 8))) / 8
+    return said, draw(arrays(np.bool_, n)), draw(st.integers(1, 6))
+
+
+@few
+@given(said_and_true())
+def test_the_calibration_error_is_the_mean_gap_over_bins_of_equal_count(case):
+    said, true, bins = case
+    n, order = len(said), np.argsort(said, kind="stable")
+    bin_of = {}
+    for rank, row in enumerate(order):
+        bin_of.setdefault(said[row], rank * bins // n)
+    gap = 0.0
+    for index in set(bin_of.values()):
+        rows = [row for row in range(n) if bin_of[said[row]] == index]
+        gap += len(rows) / n * abs(np.mean(said[rows]) - np.mean(true[rows]))
+    assert expected_calibration_error(said, true, bins) == pytest.approx(gap)
+
+
+@few
+@given(said_and_true(), st.randoms(use_true_random=False))
+def test_the_calibration_error_never_depends_on_the_order_or_on_rounding_errors(case, random):
+    said, true, bins = case
+    order = random.sample(range(len(said)), len(said))
+    noise = np.array([random.choice([0, 1e-16, 2e-16]) for _ in order])
+    moved = np.clip(said + noise, 0, 1)[order]
+    assert expected_calibration_error(moved, true[order], bins) == pytest.approx(
+        expected_calibration_error(said, true, bins)
+    )
+
+
+def test_calibration_errors_by_hand():
+    said, true = np.array([0.1, 0.1, 0.9, 0.9]), np.array([False, False, True, False])
+    assert expected_calibration_error(said, true, 2) == pytest.approx((0.1 + 0.4) / 2)
+    assert expected_calibration_error(said, true, 1) == pytest.approx(0.25)
+    assert expected_calibration_error(np.array([0.0, 1.0]), np.array([False, True]), 2) == 0
+    assert expected_calibration_error(np.empty(0), np.empty(0, dtype=bool), 5) == 0
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, np.nan, np.inf])
+def test_what_is_no_probability_has_no_calibration_error(value):
+    with pytest.raises(DataError) as caught:
+        expected_calibration_error(np.array([0.5, value]), np.array([True, True]), 5)
+    assert str(caught.value) == (
+        "metrics: 1 of 2 proteins have a probability outside [0, 1] (first: row 1 from 0)"
     )
