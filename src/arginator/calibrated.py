@@ -162,17 +162,21 @@ def calibrate_models(
         ModelError: A model is missing, damaged or made for other vectors or classes.
     """
     train, held_out = (folds.select(prepared, fold) for fold in ("train", "calibration"))
-    cluster = folds.cluster[folds.fold_mask("calibration")]
-    prevalence = class_shares(task.encode(prepared.labels), task.classes)
-    learned = class_shares(task.encode(train.labels), task.classes)
+    target, cluster = task.encode(held_out.labels), folds.cluster[folds.fold_mask("calibration")]
+    prevalence = class_shares(task.encode(prepared.labels), task.classes, "data set")
+    learned = class_shares(task.encode(train.labels), task.classes, "training fold")
     models = {}
     for name, (classifier, signature) in load_classifiers(models_folder).items():
         _refuse_misfit(name, signature, task, prepared)
-        prior = training_prior(name, imbalance, learned, prevalence)
         raw = classifier.predict_probability(held_out.embeddings.matrix)
-        target = task.encode(held_out.labels)
         calibration = fit_calibration(
-            raw, target, cluster, task.classes, prior, prevalence, METHODS_OF.get(name, METHODS)
+            raw,
+            target,
+            cluster,
+            task.classes,
+            training_prior(name, imbalance, learned, prevalence),
+            prevalence,
+            METHODS_OF.get(name, METHODS),
         )
         models[name] = ModelCalibration(
             calibration=calibration,

@@ -31,9 +31,7 @@ FLOOR = float(np.finfo(np.float64).eps)  # the smallest probability whose logari
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Numbers = Annotated[tuple[float, ...], Strict(strict=False)]
-Probabilities = Annotated[
-    tuple[Annotated[float, Field(ge=0, le=1)], ...], Strict(strict=False)
-]
+Probabilities = Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Strict(strict=False)]
 Names = Annotated[tuple[str, ...], Strict(strict=False), Field(min_length=2)]
 
 
@@ -161,7 +159,7 @@ def fit_calibration(
     """
     for shares in (training_prior, prevalence):
         check_prevalence(shares, classes)
-    found = class_shares(target, classes)
+    found = class_shares(target, classes, "calibration fold")
     weight = np.array([prevalence[name] / found[name] for name in classes])[target]
     unmapped = Calibration(
         classes=tuple(classes),

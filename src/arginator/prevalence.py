@@ -10,13 +10,27 @@ from jaxtyping import Float, Float64, Int
 from arginator.errors import DataError
 
 
-def class_shares(target: Int[np.ndarray, " n"], classes: Sequence[str]) -> dict[str, float]:
+def class_shares(
+    target: Int[np.ndarray, " n"], classes: Sequence[str], where: str = "fold"
+) -> dict[str, float]:
     """Return the share of each class among the proteins.
+
+    Args:
+        target: Class of each protein, an index into `classes`.
+        classes: The k names.
+        where: What the proteins are, for the error.
 
     Raises:
         DataError: A class has no protein.
     """
-    count = _count(target, classes)
+    count = np.bincount(target, minlength=len(classes))
+    missing = [name for name, number in zip(classes, count, strict=True) if number == 0]
+    if missing:
+        raise DataError(
+            where,
+            f"{len(missing):,} of {len(count):,} classes have no protein (first: {missing[0]!r})",
+            "split the data so that every fold has every class",
+        )
     return {name: float(c / len(target)) for name, c in zip(classes, count, strict=True)}
 
 
@@ -56,16 +70,3 @@ def shift_prevalence(
         return probability.astype(np.float64)
     shifted = probability * ratio
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
-
-
-def _count(target: Int[np.ndarray, " n"], classes: Sequence[str]) -> Int[np.ndarray, " k"]:
-    """Count the proteins of each class; there must be one."""
-    count = np.bincount(target, minlength=len(classes))
-    missing = [name for name, number in zip(classes, count, strict=True) if number == 0]
-    if missing:
-        raise DataError(
-            "fold",
-            f"{len(missing):,} of {len(count):,} classes have no protein (first: {missing[0]!r})",
-            "split the data so that every fold has every class",
-        )
-    return np.asarray(count)

@@ -271,7 +271,9 @@ def test_a_damaged_calibration_is_an_error(change, problem):
 def test_a_class_that_is_not_in_the_fold_is_an_error():
     probability, target, cluster = make_case(n=100)
     kept = target != 1
-    with pytest.raises(DataError, match=r"1 of 3 classes have no protein \(first: 'B'\)"):
+    with pytest.raises(
+        DataError, match=r"^calibration fold: 1 of 3 classes have no protein \(first: 'B'\)"
+    ):
         fitted((probability[kept], target[kept], cluster[kept]))
 
 
