@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from arginator.classifiers import onnx_paths
 from arginator.console import parse_paths, run
-from arginator.evaluation import evaluate, write_curves, write_metrics
+from arginator.evaluation import evaluate, write_metrics
 from arginator.files import read_json, write_text
 from arginator.params import load_params
+from arginator.plot_data import write_tables
 from arginator.prepared import read_prepared
 from arginator.splits import read_splits
 from arginator.tasks import define_task
@@ -27,13 +27,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         read_splits(args.splits),
         read_json(args.audit),
         define_task(args.task, params.task(args.task), prepared.about),
-        args.models / "baseline",
-        onnx_paths(args.models),
+        args.models,
         params.evaluate,
+        params.split.bands,
         params.compress.max_mcc_drop,
+        params.seed,
     )
     write_metrics(evaluation, args.metrics)
-    write_curves(evaluation, args.plots)
+    write_tables(evaluation.tables, args.plots)
     history = (args.models / "ffnn" / "history.csv").read_text("utf-8")
     write_text(history, args.plots / "history.csv")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,22 +10,52 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from arginator.baseline_models import Baseline
-from arginator.baselines import load_baselines
-from arginator.classifiers import OnnxClassifier
+from arginator.answers import Answers, HeldOut, hold_out
+from arginator.band_reports import report_bands
+from arginator.calibrated import CalibratedModel, load_calibrated, load_novelty
+from arginator.calibration_reports import report_calibration, score_probabilities
+from arginator.category_reports import report_categories
+from arginator.choices import choose_model
+from arginator.classifiers import OnnxClassifier, onnx_paths
+from arginator.coverage_reports import report_coverage
 from arginator.errors import ModelError
-from arginator.files import write_json, write_text
+from arginator.files import write_json
 from arginator.folds import Folds
-from arginator.metrics import classification_report
-from arginator.params import EvaluateParams
-from arginator.plot_data import HEADERS, Rows, curve_rows, prediction_rows
+from arginator.novelty import NoveltyIndex
+from arginator.novelty_reports import report_novelty
+from arginator.params import Bands, EvaluateParams
+from arginator.plot_data import (
+    Table,
+    band_tables,
+    curve_tables,
+    prediction_table,
+    reliability_table,
+)
 from arginator.prepared import Prepared
+from arginator.repeats import load_repeats
 from arginator.reports import write_report
 from arginator.tasks import Signature, Task
+from arginator.verdict import NETWORK, judge
 
-REFERENCE = "network"
-Classifier = Baseline | OnnxClassifier
-Probabilities = dict[str, Float64[np.ndarray, "n k"]]
+REPEATS = "repeats"
+CURVES_BY = "auprc"  # the baseline best in it stands beside the network in the curves
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of a task, read from files.
+
+    Attributes:
+        calibrated: Baselines and networks with their calibration, by name.
+        networks: The ONNX files among them.
+        repeats: Networks that differ from "network" by their seed alone.
+        novelty: The training proteins as points.
+    """
+
+    calibrated: dict[str, CalibratedModel]
+    networks: dict[str, OnnxClassifier]
+    repeats: list[OnnxClassifier]
+    novelty: NoveltyIndex
 
 
 @dataclass(frozen=True)
@@ -37,14 +65,16 @@ class Evaluation:
     Attributes:
         test: Report of each model on the test fold, and what the numbers may be used for.
         validation: The same on the validation fold, by which models were chosen.
-        choice: The model that ships, and why.
-        curves: Rows of each table of `arginator.plot_data.HEADERS`, all on the test fold.
+        details: Further reports by the name of their file: "choice", the model that ships, and
+            why; and on the test fold "verdict", "calibration", "coverage", "bands", "categories"
+            and "novelty".
+        tables: Data of the plots, by the name of their file, all on the test fold.
     """
 
     test: dict[str, Any]
     validation: dict[str, Any]
-    choice: dict[str, Any]
-    curves: dict[str, Rows]
+    details: dict[str, dict[str, Any]]
+    tables: dict[str, Table]
 
 
 def evaluate(
@@ -52,93 +82,87 @@ def evaluate(
     folds: Folds,
     audit: Mapping[str, Any],
     task: Task,
-    baseline_folder: Path,
-    onnx_paths: Mapping[str, Path],
+    models_folder: Path,
     params: EvaluateParams,
+    bands: Bands,
     max_mcc_drop: float,
+    seed: int,
 ) -> Evaluation:
-    """Judge the baselines and the ONNX files on the validation and test folds.
+    """Judge the calibrated probabilities of all models on the validation and test folds.
 
     Args:
         prepared: The data set.
         folds: The fold of each of its proteins.
-        audit: What `arginator.splits` found out about the folds; its `source` and `claims` go
+        audit: What `arginator.audits` found out about the folds; its `source` and `claims` go
             with every number.
         task: What the models tell apart.
-        baseline_folder: Where the baselines are.
-        onnx_paths: ONNX file of "network" and of each smaller model.
+        models_folder: Where the task's models, their calibration and their repeats are.
         params: What to report.
+        bands: The similarities to training that part near, middle and far.
         max_mcc_drop: The MCC on validation that the model that ships may lose against "network".
+        seed: For the resamples of clusters.
 
     Raises:
         DataError: The folds are of other proteins, or one holds a single class.
         ModelError: A model is missing, damaged or made for other vectors or classes.
     """
-    baselines, signature = load_baselines(baseline_folder)
-    networks = {name: OnnxClassifier(path) for name, path in onnx_paths.items()}
-    _refuse_misfit(baseline_folder, signature, task, prepared)
-    for name, network in networks.items():
-        _refuse_misfit(onnx_paths[name], network.signature, task, prepared)
-    held_out = {fold: folds.select(prepared, fold) for fold in ("validation", "test")}
-    models: dict[str, Classifier] = {**baselines, **networks}
-    answers = {fold: _predict(models, proteins) for fold, proteins in held_out.items()}
-    reports = {
-        fold: _report(proteins, fold, audit, task, answers[fold])
-        for fold, proteins in held_out.items()
+    models = load_models(models_folder)
+    _refuse_misfits(models, models_folder, task, prepared)
+    validation, calibration, test = (
+        hold_out(prepared, folds, fold, task, audit, bands)
+        for fold in ("validation", "calibration", "test")
+    )
+    asked, answers = _ask(models, validation), _ask(models, test)
+    scores = _report(asked, params.bins)
+    choice = choose_model(models.networks, scores, asked.calibrated, max_mcc_drop)
+    chosen, details = choice["model"], {"choice": {"source": audit["source"]} | choice}
+    novelty = models.novelty.score(test.proteins.embeddings.matrix)
+    details |= _describe(models, answers, chosen, calibration, params, seed)
+    details["bands"] = report_bands(answers, bands)
+    details["novelty"] = report_novelty(
+        answers, chosen, novelty, models.novelty, models.calibrated[chosen].confidence_threshold
+    )
+    best = details["verdict"]["differences"][NETWORK][CURVES_BY]["against"]
+    tables = {
+        **curve_tables(answers, params.curve_points),
+        **band_tables(answers, [NETWORK, best], seed),
+        "predictions": _predictions(models, answers, chosen, novelty),
+        "reliability": reliability_table(answers, params.bins),
     }
-    choice = {"source": audit["source"]}
-    choice |= choose_model(networks, reports["validation"], answers["validation"], max_mcc_drop)
-    test, chosen = held_out["test"], answers["test"][choice["model"]]
-    curves = curve_rows(test, task, answers["test"], params.curve_points)
-    curves["predictions"] = prediction_rows(test, task, chosen)
-    return Evaluation(reports["test"], reports["validation"], choice, curves)
+    return Evaluation(_report(answers, params.bins), scores, details, tables)
 
 
-def choose_model(
-    networks: Mapping[str, OnnxClassifier],
-    report: Mapping[str, Any],
-    probability: Probabilities,
-    max_mcc_drop: float,
-) -> dict[str, Any]:
-    """Choose the smallest file whose MCC is at most `max_mcc_drop` below that of "network".
+def load_models(folder: Path) -> Models:
+    """Read the models of a task.
 
-    Of files of one size the first in `networks` is taken.
-
-    Args:
-        networks: Files to choose from, "network" among them.
-        report: Report of each on the validation fold.
-        probability: What each says about the validation fold.
-        max_mcc_drop: 0 to 1.
+    Raises:
+        DataError: The index of the repeats is missing.
+        ModelError: A model is missing or damaged, or its calibration is of another.
     """
-    drop = {name: round(report[REFERENCE]["mcc"] - report[name]["mcc"], 4) for name in networks}
-    good = [name for name in networks if drop[name] <= max_mcc_drop]
-    chosen = min(good, key=lambda name: networks[name].size_bytes)
-    label = {name: probability[name].argmax(axis=1) for name in networks}
-    agreement = {name: float(np.mean(label[name] == label[REFERENCE])) for name in networks}
-    return {
-        "model": chosen,
-        "reason": _reason(chosen, networks[chosen].size_bytes, report, max_mcc_drop),
-        "bytes": {name: network.size_bytes for name, network in networks.items()},
-        "parameters": {name: network.parameters for name, network in networks.items()},
-        "agreement_with_network": {name: round(share, 4) for name, share in agreement.items()},
+    calibrated = load_calibrated(folder)
+    networks = {
+        name: model.classifier
+        for name, model in calibrated.items()
+        if isinstance(model.classifier, OnnxClassifier)
     }
+    return Models(calibrated, networks, load_repeats(folder / REPEATS), load_novelty(folder))
 
 
 def write_metrics(evaluation: Evaluation, folder: Path) -> None:
-    """Write the reports on both folds and choice.json into `folder`."""
+    """Write the reports on both folds and every further report into `folder`."""
     write_report(evaluation.test, folder)
     write_report(evaluation.validation, folder)
-    write_json(evaluation.choice, folder / "choice.json")
+    for name, content in evaluation.details.items():
+        write_json(content, folder / f"{name}.json")
 
 
-def write_curves(evaluation: Evaluation, folder: Path) -> None:
-    """Write roc.csv, precision_recall.csv and predictions.csv into `folder`."""
-    for name, header in HEADERS.items():
-        text = io.StringIO()
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(header)
-        table.writerows(evaluation.curves[name])
-        write_text(text.getvalue(), folder / f"{name}.csv")
+def _refuse_misfits(models: Models, folder: Path, task: Task, prepared: Prepared) -> None:
+    """Refuse models that were not made for these vectors and classes."""
+    for name, model in models.calibrated.items():
+        place = onnx_paths(folder).get(name, folder / "baseline")
+        _refuse_misfit(place, model.signature, task, prepared)
+    for number, network in enumerate(models.repeats, 1):
+        _refuse_misfit(folder / REPEATS / f"{number}", network.signature, task, prepared)
 
 
 def _refuse_misfit(path: Path, signature: Signature, task: Task, prepared: Prepared) -> None:
@@ -159,43 +183,64 @@ def _refuse_misfit(path: Path, signature: Signature, task: Task, prepared: Prepa
             raise ModelError(path, problem, "train on this data with `dvc repro`")
 
 
-def _predict(models: Mapping[str, Classifier], proteins: Prepared) -> Probabilities:
-    """Return each model's probabilities."""
-    matrix = proteins.embeddings.matrix
-    return {name: model.predict_probability(matrix) for name, model in models.items()}
+def _ask(models: Models, held_out: HeldOut) -> Answers:
+    """Return what every model says about a fold."""
+    matrix = held_out.proteins.embeddings.matrix
+    raw = {name: model.raw(matrix) for name, model in models.calibrated.items()}
+    calibrated = {name: models.calibrated[name].calibrate(own) for name, own in raw.items()}
+    return Answers(held_out, raw, calibrated)
 
 
-def _report(
-    proteins: Prepared,
-    fold: str,
-    audit: Mapping[str, Any],
-    task: Task,
-    probability: Probabilities,
-) -> dict[str, Any]:
+def _report(answers: Answers, bins: int) -> dict[str, Any]:
     """Return the report of each model on a fold, headed by what was judged."""
-    target = task.encode(proteins.labels)
-    head = {
-        "source": audit["source"],
-        "claims": audit["claims"],
-        "fold": fold,
-        "proteins": len(target),
-    }
-    binary = task.kind == "binary"
-    return head | {
-        name: classification_report(target, answer, task.classes, binary)
-        for name, answer in probability.items()
+    held_out = answers.held_out
+    return held_out.head() | {
+        name: score_probabilities(held_out.target, probability, held_out.task, bins)
+        for name, probability in answers.calibrated.items()
     }
 
 
-def _reason(chosen: str, size: int, report: Mapping[str, Any], max_mcc_drop: float) -> str:
-    """Say why a model was chosen."""
-    mcc, reference = report[chosen]["mcc"], report[REFERENCE]["mcc"]
-    if chosen == REFERENCE:
-        return (
-            f"no smaller file is within {max_mcc_drop:g} of the network's MCC on validation "
-            f"({reference:.4f})"
-        )
-    return (
-        f"smallest file ({size:,} bytes) within {max_mcc_drop:g} of the network's MCC on "
-        f"validation ({mcc:.4f} against {reference:.4f})"
+def _describe(
+    models: Models,
+    answers: Answers,
+    chosen: str,
+    calibration: HeldOut,
+    params: EvaluateParams,
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Return those reports on the test fold whose intervals come from resampled clusters."""
+    maps = {name: model.calibration for name, model in models.calibrated.items()}
+    rule, resamples = models.calibrated[chosen].conformal, params.resamples
+    return {
+        "verdict": _judge(models, answers, resamples, seed),
+        "calibration": report_calibration(answers, maps, params.bins),
+        "coverage": report_coverage(answers, chosen, rule, calibration, resamples, seed),
+        "categories": report_categories(answers, chosen, resamples, seed),
+    }
+
+
+def _judge(models: Models, answers: Answers, resamples: int, seed: int) -> dict[str, Any]:
+    """Return the verdict; repeats are calibrated as the network is."""
+    held_out, network = answers.held_out, models.calibrated[NETWORK]
+    matrix = held_out.proteins.embeddings.matrix
+    return judge(
+        held_out.target,
+        held_out.cluster,
+        answers.calibrated,
+        [network.calibrate(repeat.predict_probability(matrix)) for repeat in models.repeats],
+        held_out.task.classes,
+        held_out.task.kind == "binary",
+        resamples,
+        seed,
+        source=held_out.source,
+        claims=held_out.claims,
+        fold=held_out.fold,
     )
+
+
+def _predictions(
+    models: Models, answers: Answers, chosen: str, novelty: Float64[np.ndarray, " n"]
+) -> Table:
+    """Return all that the model that ships says about each protein."""
+    sets = models.calibrated[chosen].sets(answers.raw[chosen])
+    return prediction_table(answers, chosen, sets, novelty, models.novelty.flag(novelty))

@@ -47,3 +47,8 @@ def read_report(folder: Path, fold: str) -> dict[str, Any]:
 def _without_detail(scores: Mapping[str, Any]) -> dict[str, Any]:
     """Return the scores over all classes."""
     return {name: value for name, value in scores.items() if name != DETAIL}
+
+
+def rounded(value: float) -> float:
+    """Return a plain number with four decimals and no negative zero."""
+    return round(float(value), 4) + 0.0
