@@ -13,7 +13,6 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from arginator.prepared import Provenance
-from arginator.reports import BASELINES
 from arginator.tasks import Signature
 
 HARDEST = 8  # categories that the card lists
@@ -156,11 +155,6 @@ def name_bands(limits: Mapping[str, float]) -> dict[str, str]:
         "middle": f"middle: {far} to {near}",
         "far": f"far: below {far}",
     }
-
-
-def compared_models(model: str) -> list[str]:
-    """Return the models that stand beside the shipped one, and it."""
-    return list(dict.fromkeys([*BASELINES[1:], "network", model]))
 
 
 def name_kmers(embedder: str) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from arginator.calibration_files import CalibrationFile
 from arginator.errors import ModelError
 from arginator.files import read_json
 from arginator.prepared import Provenance
-from arginator.reports import MODELS, read_report
+from arginator.reports import BASELINES, MODELS, read_report
 from arginator.tasks import Signature
 
 TEMPLATE = "model_card.md.jinja"
@@ -93,12 +94,12 @@ def _stand_out(signature: Signature, about: Provenance, facts: Facts) -> dict[st
     support = {name: row["support"] for name, row in shipped["per_class"].items()}
     hardest = card_facts.find_hardest(facts["categories"], model)
     bands = card_facts.name_bands(facts["bands"]["band_limits"])
-    best = verdict["differences"]["network"]["mcc"]["against"]
-    calibrated = list(dict.fromkeys([best, "network", model]))
+    best = verdict["differences"][model]["mcc"]["against"]
+    calibrated = [best, model]
     return {
         "shipped": shipped,
         "models": [name for name in MODELS if name in verdict["models"]],
-        "compared": card_facts.compared_models(model),
+        "compared": [*BASELINES[1:], model],
         "calibrated": calibrated,
         "worse": card_facts.find_harmed(facts["calibration"]["models"], calibrated),
         "licence": card_facts.pick_licence(about.licence),
@@ -106,7 +107,7 @@ def _stand_out(signature: Signature, about: Provenance, facts: Facts) -> dict[st
         "caveats": card_facts.list_caveats(about, claims),
         "results": card_facts.list_results(verdict, model),
         "kmers": card_facts.name_kmers(signature.embedder),
-        "by_identity": facts["split"]["cluster_by"] == "sequence",
+        "by_identity": "max_identity" in facts["split"],
         "band_names": bands,
         "rarest": card_facts.describe_rarest(signature, support, verdict),
         "weakest": min(support, key=lambda name: shipped["per_class"][name]["recall"]),
@@ -138,6 +139,7 @@ def _check_match(
     raise ModelError(f"model card of {signature.task!r}", problem, "run `dvc repro`")
 
 
+@cache
 def _environment() -> Environment:
     """Return what renders the template: a fact that is missing is an error."""
     environment = Environment(

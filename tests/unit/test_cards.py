@@ -391,7 +391,7 @@ def test_the_verdict_stands_at_the_top_and_beside_the_scores():
     sentence = "The network beats logistic regression by 0.050 MCC [0.030, 0.080]."
     card = render()
     assert f"**Verdict:** {sentence}\n" in card.split("## Model details")[0]
-    assert section(card, "Verdict").startswith(f"{sentence} ")
+    assert section(card, "Verdict").startswith(f"{sentence}\n")
 
 
 def test_every_model_has_its_row_with_intervals_and_the_shipped_one_is_bold():
@@ -427,8 +427,15 @@ def test_a_single_training_claims_no_spread_of_seeds():
     facts = make_facts()
     assert "mean of 5 trainings that differ by their seed alone (MCC 0.930 to 0.960)" in render()
     facts["verdict"]["seeds"] = 1
-    assert "of 1 training that differ" not in render(facts=facts)
-    assert "One network was trained" in render(facts=facts)
+    assert "differ by their seed" not in render(facts=facts)
+    assert "One network was trained: no interval holds" in render(facts=facts)
+
+
+def test_resamples_that_could_not_be_scored_are_counted():
+    assert "are left out. The best" not in render()
+    facts = make_facts()
+    facts["verdict"]["resamples_left_out"] = 12
+    assert "across models; 12 without two classes are left out. The best" in render(facts=facts)
 
 
 def test_the_smallest_class_is_named_with_its_clusters():
@@ -467,20 +474,18 @@ def test_calibration_is_told_before_and_after_and_where_it_harms():
     assert f"| quantized | temperature | {numbers} |\n" in section(render(), "Calibration")
     assert "is higher after it" not in render()
     facts = make_facts()
-    facts["calibration"]["models"]["network"]["after"]["log_loss"] = 0.5
-    assert "On this fold the log loss of network is higher after it.\n" in render(facts=facts)
+    facts["calibration"]["models"]["quantized"]["after"]["log_loss"] = 0.5
+    assert "On this fold the log loss of quantized is higher after it.\n" in render(facts=facts)
 
 
 def test_a_band_without_two_classes_has_dashes_for_scores():
     bands = section(render(), "Similarity to training")
-    assert (
-        "| near: 0.3 and above | 100 (30 / 30 / 30) | 40 | 0.700 | 0.900 | 0.950 | 0.910 |" in bands
-    )
-    assert "| far: below 0.2 | 100 (30 / 30 / 30) | 40 | – | – | – | – |" in bands
+    assert "| near: 0.3 and above | 100 (30 / 30 / 30) | 40 | 0.700 | 0.900 | 0.910 |" in bands
+    assert "| far: below 0.2 | 100 (30 / 30 / 30) | 40 | – | – | – |" in bands
 
 
 def test_classes_and_bands_that_miss_their_coverage_are_named_as_limits():
-    promise = "- Sets of classes miss more"
+    promise = "- Conformal sets miss more"
     assert promise not in render()
     facts = make_facts()
     facts["coverage"]["per_class"]["B"] |= {"coverage": 0.5, "low": 0.3, "high": 0.8999}
@@ -493,10 +498,10 @@ def test_classes_and_bands_that_miss_their_coverage_are_named_as_limits():
 def test_a_class_that_cannot_be_ruled_out_is_named():
     fitted = make_fitted(quantile={"A": 0.5, "non": 0.5})
     assert (
-        "- In every set of classes: B, with fewer than the 9 calibration proteins that it takes to "
+        "- In every conformal set: B, with fewer than the 9 calibration proteins that it takes to "
         "rule a class out.\n"
     ) in render(fitted=fitted)
-    assert "In every set" not in render()
+    assert "In every conformal set" not in render()
 
 
 def test_categories_come_worst_first():
