@@ -1,0 +1,1 @@
+"""Studies: questions beside the record, each answered by training models anew."""
