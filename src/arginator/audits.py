@@ -16,6 +16,7 @@ from arginator.prepared import Prepared
 from arginator.similarity import nearest
 
 TOTAL = "proteins"  # the key of a fold's total among its labels
+CLEARLY_SHORT = 0.9  # of a class's target in a fold; less is worth a warning
 logger = logging.getLogger(__name__)
 
 
@@ -96,6 +97,26 @@ def warn_of_single_clusters(prepared: Prepared, folds: Folds) -> None:
             "that class there rest on one family",
             name_data_set(prepared),
             ", ".join(single),
+        )
+
+
+def warn_of_short_classes(prepared: Prepared, params: SplitParams, folds: Folds) -> None:
+    """Log one warning of the classes that stay clearly below a held-out fold's share."""
+    labels = np.array(prepared.labels)
+    short = []
+    for fold in FOLDS[1:]:
+        in_fold = folds.fold_mask(fold)
+        for label in prepared.about.labels:
+            found = int((in_fold & (labels == label)).sum())
+            target = getattr(params.fractions, fold) * int((labels == label).sum())
+            if found < CLEARLY_SHORT * target - 1:
+                short.append(f"{label!r} in {fold}: {found:,} of {target:,.0f}")
+    if short:
+        logger.warning(
+            "%s: clusters too large to judge by were put into training, so held-out folds have "
+            "fewer proteins than their share (%s); raise split.largest_share for more",
+            name_data_set(prepared),
+            "; ".join(short),
         )
 
 

@@ -18,6 +18,7 @@ from arginator.audits import (
     leak_scores,
     name_data_set,
     refuse_similar,
+    warn_of_short_classes,
     warn_of_single_clusters,
 )
 from arginator.dealing import deal_groups, missing_classes
@@ -84,6 +85,8 @@ def split(prepared: Prepared, params: SplitParams, seed: int) -> Split:
     if params.method != "random":
         refuse_similar(prepared, params, folds, to_any)
     warn_of_single_clusters(prepared, folds)
+    if params.method == "cluster":
+        warn_of_short_classes(prepared, params, folds)
     audit = describe_folds(prepared, params, folds, to_validation.similarity)
     audit["leak_score"] = leak_scores(folds, to_train, params.max_similarity)
     audit["above_limit"] = to_any.count_above(params.max_similarity)
@@ -142,7 +145,7 @@ def _make_folds(
             problem = f"class {name!r} has {groups} {unit}, expected at least {len(FOLDS)}"
             raise DataError(name_data_set(prepared), f"{problem}, one for each fold", remedy)
     fractions = np.array([getattr(params.fractions, fold) for fold in FOLDS])
-    fold = deal_groups(group, label, fractions, seed)
+    fold = deal_groups(group, label, fractions, seed, params.largest_share if by_cluster else None)
     _refuse_missing(prepared, fold, label, remedy)
     return fold
 

@@ -232,6 +232,19 @@ def test_a_class_that_rests_on_a_single_cluster_is_named_in_one_warning(caplog):
     ]
 
 
+def test_classes_short_of_their_share_are_named_in_one_warning(caplog):
+    family = np.repeat(np.arange(12), [90, *[10] * 2, *[1] * 9])
+    prepared = make_prepared(family, "A" * 12, spread=0.01)
+    params = make_params().model_copy(update={"largest_share": 0.2})
+    folds = split(prepared, params, 0).folds
+    assert folds.fold[0] == "train"
+    assert [record.getMessage() for record in caplog.records] == [
+        "data set 'toy': clusters too large to judge by were put into training, so held-out folds "
+        "have fewer proteins than their share ('A' in validation: 3 of 12; 'A' in calibration: 3 "
+        "of 12; 'A' in test: 3 of 12); raise split.largest_share for more"
+    ]
+
+
 def test_classes_of_several_clusters_are_not_warned_of(caplog):
     given_folds = tuple(np.repeat(FOLDS * 2, 10).tolist())
     prepared = make_prepared(np.repeat(np.arange(8), 10), "A" * 8, given_folds=given_folds)
