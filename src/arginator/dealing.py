@@ -54,7 +54,8 @@ def deal_groups(
     allowed = np.ones((len(counts), len(target)), dtype=bool)
     if largest_share is not None:
         allowed = _bar_large(counts, target, seed, largest_share)
-    return np.asarray(_deal_in_several_orders(counts, target, allowed, seed, ATTEMPTS)[group])
+    fold = _deal_in_several_orders(counts, target, allowed, seed, ATTEMPTS)
+    return np.asarray(fold[group])
 
 
 def missing_classes(
@@ -63,8 +64,7 @@ def missing_classes(
     """Tell for each fold and class whether the fold holds no protein of the class."""
     counts = np.zeros((folds, int(label.max()) + 1), dtype=np.int64)
     np.add.at(counts, (fold, label), 1)
-    fold = _deal_in_several_orders(counts, target, allowed, seed, ATTEMPTS)
-    return np.asarray(fold[group])
+    return np.asarray(counts == 0)
 
 
 def _largest_share(counts: Int[np.ndarray, "m k"]) -> Float[np.ndarray, " m"]:
