@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Float64, Int, Int32
 from arginator.weighted_metrics import Counts, Ranking
 
 CONFIDENCE = 0.95
-BLOCK_NUMBERS = 2**18  # weights held at a time, so that they stay near the processor
+BLOCK_NUMBERS = 2**16  # weights held at a time, so that they stay near the processor
 CURVE_RESAMPLES = 200
 CURVE_POINTS = 100
 

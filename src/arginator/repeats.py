@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arginator.classifiers import OnnxClassifier
-from arginator.errors import ModelError
+from arginator.errors import DataError, ModelError
 from arginator.files import read_json, write_json
 
 INDEX = "index.json"
+REMEDY = "run `dvc repro train_repeats`"
 SEEDS = 2**32  # a seed is below
 
 
@@ -39,10 +40,12 @@ def load_repeats(folder: Path) -> list[OnnxClassifier]:
         DataError: The folder's index is missing or damaged.
         ModelError: A network is missing, damaged or unlike the others.
     """
-    count = len(read_json(folder / INDEX)["seeds"])
-    networks = [OnnxClassifier(repeat_path(folder, number)) for number in range(1, count + 1)]
+    seeds = read_json(folder / INDEX).get("seeds")
+    if not isinstance(seeds, list):
+        raise DataError(folder / INDEX, "lists no 'seeds'", REMEDY)
+    networks = [OnnxClassifier(repeat_path(folder, number)) for number in range(1, len(seeds) + 1)]
     for number, network in enumerate(networks, 1):
         if network.signature != networks[0].signature:
             problem = "is of another task or data set than repeat 1"
-            raise ModelError(repeat_path(folder, number), problem, "run `dvc repro`")
+            raise ModelError(repeat_path(folder, number), problem, REMEDY)
     return networks

@@ -211,7 +211,7 @@ def _sentence(difference: Mapping[str, Any], source: str, claims: bool) -> str:
     else:
         text = (
             "No evidence that the network is worth it: its MCC differs from "
-            f"{other}'s by {value:+.3f} [{low:+.3f}, {high:+.3f}]"
+            f"{other}'s by {value:+.3f} [{low:.3f}, {high:.3f}]"
         )
     remarks = ["simulated data"] if "(simulated)" in source else []
     remarks += [] if claims else ["random split, not for claims"]

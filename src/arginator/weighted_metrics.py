@@ -118,7 +118,7 @@ class WeightedReport:
         support, answered = confusion.sum(axis=2), confusion.sum(axis=1)
         right, total = confusion.diagonal(axis1=1, axis2=2), support.sum(axis=1)
         present = support > 0
-        loss, brier = np.einsum("bn,nl->lb", weight, self._loss)
+        loss, brier = np.einsum("bn,ln->lb", weight.astype(np.float64), self._loss)
         with np.errstate(divide="ignore", invalid="ignore"):
             auroc, auprc = self._areas(weight, present)
             scores = {
@@ -155,13 +155,13 @@ class WeightedReport:
 
 def _losses(
     target: Int[np.ndarray, " n"], probability: Float[np.ndarray, "n k"], binary: bool
-) -> Float64[np.ndarray, "n 2"]:
+) -> Float64[np.ndarray, "2 n"]:
     """Return each protein's log loss, clipped as in `metrics.log_loss`, and squared distance."""
     smallest = np.finfo(np.float64).eps
     true = probability[np.arange(len(target)), target].astype(np.float64)
     distance = probability - np.eye(probability.shape[1])[target]
     brier = np.square(distance[:, 1:] if binary else distance).sum(axis=1)
-    return np.column_stack([-np.log(np.clip(true, smallest, 1 - smallest)), brier])
+    return np.stack([-np.log(np.clip(true, smallest, 1 - smallest)), brier])
 
 
 def _mean(
