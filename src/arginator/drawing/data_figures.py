@@ -22,6 +22,7 @@ from arginator.drawing.canvas import (
 )
 from arginator.folds import FOLDS, Folds
 
+DOTTED = (0, (1, 2))
 BINS = 60
 NARROWEST_LABELLED = 0.045  # share of the width below which a count does not fit
 
@@ -76,6 +77,7 @@ def draw_similarity(folds: Folds, split: Mapping[str, Any]) -> Figure:
     for axes, (name, similarity) in zip(rows, held_out.items(), strict=True):
         _draw_histogram(axes, similarity, edges, name)
         _mark_limit(axes, float(split["max_similarity"]), labelled=axes is rows[0])
+        _mark_bands(axes, split["band_limits"], labelled=axes is rows[0])
     rows[-1].set_xlabel("cosine similarity to the nearest training protein")
     return figure
 
@@ -107,6 +109,24 @@ def _draw_histogram(
     )
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
+
+
+def _mark_bands(axes: Axes, limits: Mapping[str, float], *, labelled: bool) -> None:
+    """Mark where far ends and near begins."""
+    for name, side in (("far", -1), ("near", 1)):
+        axes.axvline(limits[name], color=GREY, linewidth=1, linestyle=DOTTED)
+        if labelled:
+            axes.annotate(
+                name,
+                (limits[name], 0.76),
+                (4 * side, 0),
+                xycoords=("data", "axes fraction"),
+                textcoords="offset points",
+                ha="left" if side > 0 else "right",
+                va="top",
+                size=9,
+                color=GREY,
+            )
 
 
 def _mark_limit(axes: Axes, limit: float, *, labelled: bool) -> None:

@@ -15,21 +15,36 @@ from matplotlib.ticker import PercentFormatter
 from arginator.drawing.canvas import COMPARED, INK, MODEL_COLOURS, name_model
 
 DOT = 6.5  # points across
-NARROWEST_LABELLED = 0.07  # share of a bar below which its number does not fit
+NARROWEST_LABELLED = 0.12  # share of a bar below which its number does not fit
 DARK = 0.5  # brightness below which writing on a bar is white
 
 
 def draw_dot(
-    axes: Axes, row: float, score: Mapping[str, Any], colour: str, *, small: bool = False
+    axes: Axes,
+    row: int,
+    score: Mapping[str, Any],
+    colour: str,
+    *,
+    small: bool = False,
+    hollow: bool = False,
 ) -> None:
     """Draw `value` of a score as a dot, with a line from `low` to `high` where it has them."""
     if "low" in score:
         axes.plot([score["low"], score["high"]], [row, row], color=colour, lw=2.4, alpha=0.45)
-    size = DOT * 0.7 if small else DOT
-    axes.plot(score["value"], row, "o", color=colour, markersize=size, clip_on=False, zorder=3)
+    face, size = "white" if hollow else colour, DOT * 0.7 if small else DOT
+    axes.plot(
+        score["value"],
+        row,
+        "o",
+        color=colour,
+        markerfacecolor=face,
+        markersize=size,
+        clip_on=False,
+        zorder=3,
+    )
 
 
-def write_beside(axes: Axes, x: float, row: float, text: str, *, left: bool = False) -> None:
+def write_beside(axes: Axes, x: float, row: int, text: str, *, left: bool = False) -> None:
     """Write a text beside the dot at `x`, or to its left."""
     axes.annotate(
         text,
@@ -45,7 +60,7 @@ def write_beside(axes: Axes, x: float, row: float, text: str, *, left: bool = Fa
 
 
 def draw_stack(
-    axes: Axes, row: float, shares: Mapping[str, float], colours: Mapping[str, str]
+    axes: Axes, row: int, shares: Mapping[str, float], colours: Mapping[str, str]
 ) -> None:
     """Draw shares that add up to 1 as a bar, each with its per cent where it fits."""
     start = 0.0
@@ -95,7 +110,7 @@ def choose_ticks(sizes: Sequence[int]) -> list[int]:
 def prepare_rows(axes: Axes, names: Sequence[str]) -> None:
     """Make room for one row a name, the first on top."""
     axes.set_yticks(range(len(names)), names)
-    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.grid(visible=False, axis="y")

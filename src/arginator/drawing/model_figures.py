@@ -1,8 +1,8 @@
-"""Figures of a task's models: where they err, how the network learned, what each reaches."""
+"""Figures of a task's network: where it errs, and how it learned."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import pandas as pd
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from arginator.drawing.canvas import (
@@ -19,19 +18,15 @@ from arginator.drawing.canvas import (
     GREEN,
     GREY,
     INK,
-    MODEL_COLOURS,
     ORANGE,
     PURPLE,
     describe_test,
     house_style,
-    name_model,
     new_figure,
 )
-from arginator.reports import BASELINES
 
 ON_WHITE: dict[str, Any] = {"frameon": True, "edgecolor": "none", "framealpha": 0.9}
 CHARACTERS_ON_X = 45  # of class names side by side; more are slanted
-SCORES = {"mcc": "MCC", "macro_f1": "macro-F1", "auprc": "AUPRC"}
 
 
 @house_style()
@@ -92,29 +87,6 @@ def draw_training(
     return figure
 
 
-@house_style()
-def draw_models(metrics: Mapping[str, Any], task: str) -> Figure:
-    """Draw the scores of all models as dots, the baselines in grey.
-
-    Args:
-        metrics: The task's report on the test fold.
-        task: Name of the task.
-    """
-    models = [name for name in MODEL_COLOURS if name in metrics]
-    title = "Every model beside its yardsticks"
-    figure = new_figure(2.9, title, metrics, describe_test(metrics, task))
-    panels = figure.subplots(1, len(SCORES), sharey=True)
-    for axes, (key, name) in zip(panels, SCORES.items(), strict=True):
-        _draw_dots(axes, models, [float(metrics[model][key]) for model in models])
-        axes.set_title(name, size=10)
-    panels[0].set_yticks(range(len(models)), [name_model(model) for model in models])
-    panels[0].set_ylim(len(models) - 0.5, -0.5)
-    kinds = {"baselines": GREY, "network and its small versions": BLUE}
-    dots = [Line2D([], [], ls="", marker="o", color=kinds[kind], label=kind) for kind in kinds]
-    figure.legend(handles=dots, loc="outside lower center", ncols=2)
-    return figure
-
-
 def find_best_epoch(history: pd.DataFrame, monitor: str) -> int:
     """Return the epoch with the first best value of `monitor`: a loss is best when low.
 
@@ -146,26 +118,3 @@ def _write_cells(
         text = f"{count:,}\n{format_share(float(share[row, column]))}" if count else "0"
         colour = GREY if not count else "white" if share[row, column] > 0.6 else INK
         axes.text(column, row, text, ha="center", va="center", size=size, color=colour)
-
-
-def _draw_dots(axes: Axes, models: Sequence[str], scores: Sequence[float]) -> None:
-    """Draw one dot a model with its score beside it, on the side where there is room."""
-    low = min(0.0, *scores)
-    for row, (model, score) in enumerate(zip(models, scores, strict=True)):
-        colour = GREY if model in BASELINES else BLUE
-        right = score < low + 0.55 * (1 - low)
-        axes.plot(score, row, "o", color=colour, markersize=7, clip_on=False)
-        axes.annotate(
-            f"{score:.3f}",
-            (score, row),
-            (7 if right else -7, 0),
-            textcoords="offset points",
-            ha="left" if right else "right",
-            va="center",
-            size=9,
-            color=colour,
-        )
-    axes.set(xlim=(low - 0.02, 1.02), xticks=(0, 0.5, 1))
-    axes.set_xticklabels(("0", "0.5", "1"))
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
