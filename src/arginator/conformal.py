@@ -86,5 +86,5 @@ def conformal_quantile(score: Float[np.ndarray, " n"], alpha: float) -> float:
     [18.0, 9.0, inf]
     """
     n = len(score)
-    rank = n + 1 - math.floor((n + 1) * alpha + 1e-9)  # 1e-9: 0.1 * 30 is a little below 3
+    rank = n + 1 - math.floor((n + 1) * alpha + 1e-9)  # 1e-9: 180 * 0.35 falls short of 63
     return float(np.sort(score)[rank - 1]) if rank <= n else math.inf

@@ -34,9 +34,19 @@ def test_the_quantile_is_the_smallest_score_that_enough_others_do_not_exceed(sco
     assert conformal_quantile(score, alpha) == min(enough, default=math.inf)
 
 
-@pytest.mark.parametrize(("n", "expected"), [(9, 9.0), (8, math.inf), (19, 18.0), (29, 27.0)])
-def test_ranks_by_hand_at_a_tenth(n, expected):
-    assert conformal_quantile(np.arange(1.0, n + 1), 0.1) == expected
+@pytest.mark.parametrize(
+    ("n", "alpha", "expected"),
+    [
+        (9, 0.1, 9),
+        (8, 0.1, math.inf),
+        (19, 0.1, 18),
+        (29, 0.1, 27),
+        (19, 0.05, 19),
+        (179, 0.35, 117),
+    ],
+)
+def test_ranks_by_hand(n, alpha, expected):
+    assert conformal_quantile(np.arange(1.0, n + 1), alpha) == expected
 
 
 @few
