@@ -2,8 +2,10 @@
 # lint   style, types, formatting      test-all  every test, as CI runs them
 # bench  speed and scale               clean     remove the environment and what tools left
 # amrfinder  fetch NCBI's reference proteins
+# studies    beside the record: gap, learning-curve, ablation, leave-out, and their figures
 .DEFAULT_GOAL := repro
 .PHONY: repro test test-all lint bench clean install amrfinder
+.PHONY: studies gap learning-curve ablation leave-out
 
 PYTHON ?= python3
 VENV := .venv
@@ -39,6 +41,29 @@ amrfinder: $(READY)
 	$(BIN)/dvc update data/raw/amrfinder/AMRProt.dvc
 	git checkout --quiet -- data/raw/amrfinder/AMRProt.dvc
 	$(BIN)/dvc checkout data/raw/amrfinder/AMRProt.dvc
+
+# The studies are a pipeline of their own; DVC makes what they rest on first. Each prints its tables.
+STUDY = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro stages/studies/dvc.yaml
+
+studies: $(READY)
+	$(STUDY)
+	@cat metrics/studies/*/*.md
+
+gap: $(READY)
+	$(STUDY):gap
+	@cat metrics/studies/*/gap.md
+
+learning-curve: $(READY)
+	$(STUDY):learning_curve
+	@cat metrics/studies/*/learning_curve.md
+
+ablation: $(READY)
+	$(STUDY):ablation
+	@cat metrics/studies/*/ablation.md
+
+leave-out: $(READY)
+	$(STUDY):leave_out
+	@cat metrics/studies/*/left_out.md
 
 bench: $(READY)
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/pipeline.py
