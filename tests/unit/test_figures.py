@@ -547,7 +547,7 @@ def test_a_band_with_a_single_class_shows_a_ring_at_the_share_called_rightly():
     rings = [line.get_ydata()[0] for line in axes.lines if line.get_markerfacecolor() == "white"]
     np.testing.assert_allclose(rings, [0.55, 0.6, 0.65])
     labels = [label.get_text().split("\n")[0] for label in axes.get_xticklabels()]
-    assert labels == ["all proteins", "near (≥ 0.3)", "far (< 0.2)"]
+    assert labels == ["all of them", "near (≥ 0.3)", "far (< 0.2)"]
 
 
 def test_coverage_writes_every_share_and_marks_the_class_that_is_never_ruled_out():

@@ -56,7 +56,7 @@ def draw_bands(bands: Mapping[str, Any], task: str) -> Figure:
     for model, shift in _places().items():
         _join(axes, [bands["bands"][name]["models"].get(model, {}) for name in names], model, shift)
     axes.axvline(0.5, color=GREY, lw=0.8)
-    axes.set_xticks(range(len(names)), [_describe_band(bands, name) for name in names], size=9)
+    axes.set_xticks(range(len(names)), [_describe_band(bands, name) for name in names], size=8.2)
     axes.set(ylabel="MCC", xlim=(-0.5, len(names) - 0.5))
     axes.set_ylim(min(0.0, axes.get_ylim()[0]), 1.04)
     axes.tick_params(axis="x", length=0)
@@ -146,10 +146,9 @@ def _describe_band(bands: Mapping[str, Any], name: str) -> str:
     limits = {"near": f"≥ {near:g}", "middle": f"{far:g} to {near:g}", "far": f"< {far:g}"}
     band = bands["bands"][name]
     rare = band["proteins"] - max(band["support"].values())
-    where = f"{name} ({limits[name]})" if name in limits else f"{name} proteins"
-    return (
-        f"{where}\n{band['proteins']:,} in {band['clusters']:,} clusters\n{rare:,} of rarer classes"
-    )
+    where = f"{name} ({limits[name]})" if name in limits else "all of them"
+    counts = (f"{band['proteins']:,} proteins", f"{band['clusters']:,} clusters")
+    return "\n".join([where, *counts, f"{rare:,} of rarer classes"])
 
 
 def _label_coverage(held: Axes, sizes: Axes, nominal: float) -> None:

@@ -125,7 +125,6 @@ def _mark_bands(axes: Axes, limits: Mapping[str, float], *, labelled: bool) -> N
                 ha="left" if side > 0 else "right",
                 va="top",
                 size=9,
-                color=GREY,
             )
 
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import PercentFormatter
 from arginator.drawing.canvas import COMPARED, INK, MODEL_COLOURS, name_model
 
 DOT = 6.5  # points across
-NARROWEST_LABELLED = 0.12  # share of a bar below which its number does not fit
+NARROWEST_LABELLED = 0.15  # share of a bar below which its number does not fit
 DARK = 0.5  # brightness below which writing on a bar is white
 
 
@@ -25,16 +25,19 @@ def draw_dot(
     score: Mapping[str, Any],
     colour: str,
     *,
-    small: bool = False,
+    shift: float = 0.0,
     hollow: bool = False,
 ) -> None:
-    """Draw `value` of a score as a dot, with a line from `low` to `high` where it has them."""
+    """Draw `value` of a score as a dot, with a line from `low` to `high` where it has them.
+
+    What is `shift`ed stands beside the row as a smaller dot.
+    """
     if "low" in score:
         axes.plot([score["low"], score["high"]], [row, row], color=colour, lw=2.4, alpha=0.45)
-    face, size = "white" if hollow else colour, DOT * 0.7 if small else DOT
+    face, size = "white" if hollow else colour, DOT * 0.7 if shift else DOT
     axes.plot(
         score["value"],
-        row,
+        row + shift,
         "o",
         color=colour,
         markerfacecolor=face,
@@ -74,13 +77,14 @@ def draw_stack(
         start += share
 
 
-def draw_lines(axes: Axes, points: Iterable[tuple[float, Mapping[str, Any]]], metric: str) -> None:
+def draw_lines(
+    axes: Axes, places: Sequence[float], points: Sequence[Mapping[str, Any]], metric: str
+) -> None:
     """Draw a metric of each compared model against a number, with its range where it has one."""
-    points = list(points)
     for model in COMPARED:
         found = [
             (x, *_mean_and_range(point["models"][model][metric]))
-            for x, point in points
+            for x, point in zip(places, points, strict=True)
             if metric in point["models"].get(model, {})
         ]
         if not found:
@@ -99,7 +103,7 @@ def finish_lines(figure: Figure, axes: Axes, models: Iterable[Mapping[str, Any]]
     figure.legend(handles=keys, loc="outside lower center", ncols=len(COMPARED))
 
 
-def choose_ticks(sizes: Sequence[int]) -> list[int]:
+def choose_ticks(sizes: Sequence[float]) -> list[float]:
     """Return the smallest and the largest size, and the one nearest their middle on a log scale."""
     if len(sizes) < 3:
         return list(sizes)

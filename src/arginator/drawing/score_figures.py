@@ -120,7 +120,7 @@ def _draw_category(
     axes: Axes, row: int, found: Mapping[str, Any], shipped: str, beside: list[str]
 ) -> None:
     """Draw the shares that the shipped model and the baselines call wrongly."""
-    for model in beside:
-        draw_dot(axes, row, {"value": found["share"][model]}, MODEL_COLOURS[model], small=True)
+    for model, shift in zip(beside, (-0.25, 0.25), strict=True):
+        draw_dot(axes, row, {"value": found["share"][model]}, MODEL_COLOURS[model], shift=shift)
     score = {"value": found["share"][shipped], "low": found["low"], "high": found["high"]}
     draw_dot(axes, row, score, MODEL_COLOURS[shipped])

@@ -80,9 +80,9 @@ def draw_learning_curve(curve: Mapping[str, Any]) -> Figure:
     notes = [f"{curve['fold']} fold"] if "fold" in curve else []
     figure = new_figure(3.1, "What more training data brings", curve, notes)
     panels = figure.subplots(1, len(SCORES), sharey=True)
-    sizes = [point["proteins"] for point in curve["points"]]
+    sizes = [float(point["proteins"]) for point in curve["points"]]
     for axes, (metric, title) in zip(panels, SCORES.items(), strict=True):
-        draw_lines(axes, [(point["proteins"], point) for point in curve["points"]], metric)
+        draw_lines(axes, sizes, curve["points"], metric)
         axes.set_title(title, size=10)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(FixedLocator(choose_ticks(sizes)))
@@ -106,11 +106,12 @@ def draw_ablation(ablation: Mapping[str, Any]) -> Figure:
     facts = {**ablation, "reason": "study of splits"}
     limits = sorted(ablation["limits"], key=lambda limit: float(limit["max_similarity"]))
     tried = [limit for limit in limits if "models" in limit]
+    places = [float(limit["max_similarity"]) for limit in tried]
     figure = new_figure(4.3, "What the limit on similarity does to the scores", facts, [])
     layout: list[Any] = [list(SCORES), ["clusters"] * len(SCORES)]
     panels = figure.subplot_mosaic(layout, height_ratios=[1.7, 1])
     for metric, title in SCORES.items():
-        draw_lines(panels[metric], [(limit["max_similarity"], limit) for limit in tried], metric)
+        draw_lines(panels[metric], places, tried, metric)
         panels[metric].set_title(title, size=10)
         panels[metric].xaxis.set_major_locator(MaxNLocator(3))
         panels[metric].sharey(panels["mcc"])
@@ -239,7 +240,9 @@ def _label_left_out(figure: Figure, flagged: Axes, auroc: Axes, alpha: float) ->
     flagged.set_title("flagged as unlike training", size=10)
     auroc.axvline(0.5, color=INK, lw=1, ls=DASHED)
     auroc.set_xlim(min(0.45, auroc.get_xlim()[0]), 1.02)
-    auroc.set_xticks((0.5, 0.75, 1), ("0.5\nchance", "0.75", "1"))
+    ticks = {0.0: "0", 0.25: "0.25", 0.5: "0.5\nchance", 0.75: "0.75", 1.0: "1"}
+    seen = {tick: text for tick, text in ticks.items() if tick >= auroc.get_xlim()[0]}
+    auroc.set_xticks(list(seen), list(seen.values()))
     auroc.set_title("told from known (AUROC)", size=10)
     keys = [
         Line2D([], [], ls="", marker="o", color=INK, label="left out"),
