@@ -1,4 +1,4 @@
-"""Train on a tenth of the families, then on more: would more data help?"""
+"""Train on a few of the families, then on more: would more data help?"""
 
 from collections.abc import Sequence
 
