@@ -13,7 +13,6 @@ from onnx import TensorProto, helper, numpy_helper
 from arginator.bundles import (
     CALIBRATION,
     CARD,
-    CONTENT,
     MANIFEST,
     MODEL,
     pick_calibration,
@@ -31,6 +30,7 @@ FACTS = {
     "params": {"seed": 7, "model": {"width": 8}},
     "code": {"version": "0.1.0"},
 }
+FILES = (MODEL, CALIBRATION, CARD)  # that every bundle has beside its manifest
 REMEDY = "run `dvc repro card` or fetch the bundle again"
 
 
@@ -119,7 +119,7 @@ def test_a_bundle_says_what_it_holds(bundle):
             hashlib.sha256((bundle / name).read_bytes()).hexdigest(),
             len((bundle / name).read_bytes()),
         )
-        for name in CONTENT
+        for name in FILES
     }
     assert read_calibration(bundle / CALIBRATION) == make_calibration()
 
@@ -164,7 +164,7 @@ def test_the_shipped_model_is_the_measured_file(bundle, tmp_path):
 
 def test_same_model_gives_the_same_bytes(bundle, tmp_path):
     write_bundle(tmp_path / "again", tmp_path / "m.onnx", "# Card\n", make_calibration(), FACTS)
-    for name in (*CONTENT, MANIFEST):
+    for name in (*FILES, MANIFEST):
         assert (bundle / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
@@ -192,13 +192,13 @@ def test_a_model_without_signature_is_never_bundled(tmp_path):
     assert not (tmp_path / "bundle").exists()
 
 
-@pytest.mark.parametrize("name", CONTENT)
+@pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_named(bundle, name):
     (bundle / name).unlink()
     assert refusal(bundle) == f"{name}: no such file, though the manifest lists it; {REMEDY}"
 
 
-@pytest.mark.parametrize("name", CONTENT)
+@pytest.mark.parametrize("name", FILES)
 def test_a_flipped_bit_is_found(bundle, name):
     content = bytearray((bundle / name).read_bytes())
     expected = hashlib.sha256(content).hexdigest()[:12]
@@ -261,7 +261,7 @@ def test_a_manifest_without_signature_is_refused(bundle, signature):
     assert refusal(bundle) == "manifest.json: carries no readable signature; train it again"
 
 
-@pytest.mark.parametrize("name", CONTENT)
+@pytest.mark.parametrize("name", FILES)
 def test_a_manifest_must_vouch_for_every_file(bundle, name):
     files = read_files(bundle)
     del files[name]
