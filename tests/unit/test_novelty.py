@@ -63,6 +63,18 @@ def test_the_nearest_are_always_those_of_a_full_sort(seed, neighbours, copies):
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
+def test_neighbours_within_the_rounding_error_of_a_fast_product_are_told_apart():
+    rng = np.random.default_rng(0)
+    query = rng.normal(size=(20, 64)).astype(np.float32)
+    query /= np.linalg.norm(query, axis=1, keepdims=True)
+    reference = np.repeat(query, 40, axis=0)
+    reference *= 1 + rng.integers(-4, 5, reference.shape).astype(np.float32) * 2.0**-23
+    cosine = query.astype(np.float64) @ reference.T.astype(np.float64)
+    expected = -np.sort(-cosine, axis=1)[:, :5]
+    found = nearest_similarities(0.5 * query, reference, 5)
+    np.testing.assert_allclose(found, 0.5 * expected, rtol=0, atol=1e-12)
+
+
 def test_a_score_never_depends_on_the_company_or_the_block(monkeypatch):
     index, query = fitted(), proteins(2, 50).embeddings.matrix
     together = index.score(query)
@@ -92,6 +104,11 @@ def test_at_most_the_stated_share_of_known_proteins_is_flagged(alpha):
     assert alpha - 0.01 < flagged.mean() <= alpha
     held_out = proteins(3, 5000).embeddings.matrix
     assert index.flag(index.score(held_out)).mean() == pytest.approx(alpha, abs=0.05)
+
+
+def test_a_score_at_the_threshold_is_not_flagged():
+    index = fitted()
+    assert index.flag(index.threshold + np.array([-0.1, 0.0, 0.1])).tolist() == [False, False, True]
 
 
 def test_proteins_from_elsewhere_are_flagged():
