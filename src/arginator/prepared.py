@@ -130,6 +130,8 @@ def read_prepared(path: Path) -> Prepared:
     with open_parquet(path, REMEDY) as file:
         about, width = _describe(path, file)
         table = file.read()
+    if missing := [name for name in ATTRIBUTES if name not in table.column_names]:
+        raise DataError(path, f"has no column {missing[0]!r}, as an older release wrote it", REMEDY)
     flat = table["embedding"].combine_chunks().flatten()
     columns = [tuple(table[name].to_pylist()) for name in ATTRIBUTES]
     return Prepared(

@@ -86,3 +86,15 @@ def test_a_file_that_cannot_be_trusted_is_refused(tmp_path: Path, kind: str) -> 
     message = {"other": "is no prepared data set", "missing": "no such file"}
     with pytest.raises(DataError, match=message.get(kind, "damaged or incomplete")):
         read_prepared(path)
+
+
+def test_a_file_without_a_column_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    write_prepared(make(), path)
+    pq.write_table(pq.read_table(path).drop_columns("given_cluster"), path)
+    with pytest.raises(DataError) as caught:
+        read_prepared(path)
+    assert str(caught.value) == (
+        f"{path}: has no column 'given_cluster', as an older release wrote it; "
+        "run `dvc repro prepare`"
+    )
