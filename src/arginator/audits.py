@@ -49,6 +49,13 @@ class Neighbours:
         return int(self.above(limit).sum())
 
 
+def limit_of(params: SplitParams) -> tuple[str, float]:
+    """Return name and value of the limit above which two proteins belong together."""
+    if params.cluster_by == "sequence":
+        return "max_identity", params.max_identity
+    return "max_similarity", params.max_similarity
+
+
 def find_neighbours(
     unit: Float32[np.ndarray, "n d"],
     queries: Bool[np.ndarray, " n"],
@@ -66,19 +73,24 @@ def refuse_similar(
     prepared: Prepared, params: SplitParams, folds: Folds, nearest: Neighbours
 ) -> None:
     """Raise a DataError if a held-out protein is too similar to one that the model rests on."""
-    above = nearest.count_above(params.max_similarity)
+    key, limit = limit_of(params)
+    above = nearest.count_above(limit)
     if above == 0:
         return
     ids, worst = folds.ids, int(np.nanargmax(nearest.similarity))
     other = int(nearest.row[worst])
     held_out = int((~folds.fold_mask(FOLDS[0])).sum())
+    nearness = "identical" if key == "max_identity" else "similar"
+    other_way = "set split.method to cluster"
+    if params.method == "cluster":
+        other_way = "set split.cluster_by to embedding"
     raise DataError(
         name_data_set(prepared),
-        f"{above:,} of {held_out:,} held-out proteins are more similar than "
-        f"{params.max_similarity:g} to a protein that the model is trained on or chosen by (worst: "
+        f"{above:,} of {held_out:,} held-out proteins are more {nearness} than "
+        f"{limit:g} to a protein that the model is trained on or chosen by (worst: "
         f"{ids[worst]!r} of {folds.fold[worst]} and {ids[other]!r} of {folds.fold[other]}, "
         f"{nearest.similarity[worst]:.4f})",
-        "put them into one fold, raise split.max_similarity or set split.method to cluster",
+        f"put them into one fold, raise split.{key} or {other_way}",
     )
 
 
@@ -136,6 +148,7 @@ def describe_folds(
         "claims": params.method != "random",
         "cluster_by": params.cluster_by,
         "max_similarity": params.max_similarity,
+        **dict([limit_of(params)]),
         "clusters": int(folds.cluster.max()) + 1,
         "largest_cluster": int(np.bincount(folds.cluster).max()),
         "folds": {

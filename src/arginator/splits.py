@@ -16,11 +16,13 @@ from arginator.audits import (
     describe_folds,
     find_neighbours,
     leak_scores,
+    limit_of,
     name_data_set,
     refuse_similar,
     warn_of_short_classes,
     warn_of_single_clusters,
 )
+from arginator.clusterings import cluster
 from arginator.dealing import deal_groups, missing_classes
 from arginator.errors import DataError
 from arginator.files import replacing
@@ -28,7 +30,7 @@ from arginator.folds import FOLDS, Folds
 from arginator.params import SplitParams
 from arginator.parquet_files import open_parquet
 from arginator.prepared import Prepared
-from arginator.similarity import centre_and_scale, cluster_by_similarity
+from arginator.similarity import centre_and_scale
 
 SCHEMA = pa.schema(
     [
@@ -58,38 +60,41 @@ def split(prepared: Prepared, params: SplitParams, seed: int) -> Split:
 
     Method "cluster" keeps similar proteins together; "random" deals out single proteins, stratified
     by class, and is not for claims; "given" takes the data set's own folds. Every class is in
-    every fold, whatever the method.
+    every fold, whatever the method. What is too near is told by the similarity of vectors or, if
+    sequences make the clusters, by the same alignments that made them.
 
     Raises:
         DataError: A class cannot be in every fold, a given fold is missing or unknown, a label is
-            "proteins", or, unless the method is "random", a held-out protein is more similar than
-            `params.max_similarity` to a training protein, or a calibration or test protein to a
-            validation protein, as validation chooses the model.
+            "proteins", clusters cannot be made, or, unless the method is "random", a held-out
+            protein is nearer than the limit to a training protein, or a calibration or test
+            protein to a validation protein, as validation chooses the model.
     """
     _refuse_name_of_total(prepared)
     unit = centre_and_scale(prepared.embeddings.matrix)
-    cluster = cluster_by_similarity(unit, params.max_similarity)
+    clustering = cluster(prepared, unit, params)
     if params.method == "given":
         fold = _given_folds(prepared)
     else:
-        fold = _make_folds(prepared, cluster, params, seed)
+        fold = _make_folds(prepared, clustering.cluster, params, seed)
     to_train = find_neighbours(unit, fold > 0, fold == 0)
     to_validation = find_neighbours(unit, fold > 1, fold == 1)
-    to_any = to_train.or_nearer(to_validation)
+    near_train = clustering.judge(to_train, fold > 0, fold == 0)
+    near_any = near_train.or_nearer(clustering.judge(to_validation, fold > 1, fold == 1))
     folds = Folds(
         prepared.embeddings.ids,
-        cluster.astype(np.int32),
+        clustering.cluster.astype(np.int32),
         tuple(FOLDS[index] for index in fold),
         to_train.similarity,
     )
     if params.method != "random":
-        refuse_similar(prepared, params, folds, to_any)
+        refuse_similar(prepared, params, folds, near_any)
     warn_of_single_clusters(prepared, folds)
     if params.method == "cluster":
         warn_of_short_classes(prepared, params, folds)
     audit = describe_folds(prepared, params, folds, to_validation.similarity)
-    audit["leak_score"] = leak_scores(folds, to_train, params.max_similarity)
-    audit["above_limit"] = to_any.count_above(params.max_similarity)
+    limit = limit_of(params)[1]
+    audit["leak_score"] = leak_scores(folds, near_train, limit)
+    audit["above_limit"] = near_any.count_above(limit)
     return Split(folds, audit)
 
 
@@ -137,8 +142,9 @@ def _make_folds(
     group = cluster if by_cluster else np.arange(len(cluster))
     unit = "clusters of similar proteins" if by_cluster else "proteins"
     remedy = "add proteins of that class or leave it out"
-    if by_cluster:
-        remedy = f"raise split.max_similarity ({params.max_similarity:g}), {remedy}"
+    if by_cluster and params.cluster_by != "given":
+        key, limit = limit_of(params)
+        remedy = f"raise split.{key} ({limit:g}), {remedy}"
     for index, name in enumerate(prepared.about.labels):
         groups = len(np.unique(group[label == index]))
         if groups < len(FOLDS):
