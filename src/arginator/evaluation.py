@@ -32,7 +32,7 @@ from arginator.plot_data import (
     reliability_table,
 )
 from arginator.prepared import Prepared
-from arginator.repeats import load_repeats
+from arginator.repeats import load_repeats, repeat_path
 from arginator.reports import write_report
 from arginator.tasks import Signature, Task
 from arginator.verdict import NETWORK, judge
@@ -162,7 +162,8 @@ def _refuse_misfits(models: Models, folder: Path, task: Task, prepared: Prepared
         place = onnx_paths(folder).get(name, folder / "baseline")
         _refuse_misfit(place, model.signature, task, prepared)
     for number, network in enumerate(models.repeats, 1):
-        _refuse_misfit(folder / REPEATS / f"{number}", network.signature, task, prepared)
+        place = repeat_path(folder / REPEATS, number)
+        _refuse_misfit(place, network.signature, task, prepared)
 
 
 def _refuse_misfit(path: Path, signature: Signature, task: Task, prepared: Prepared) -> None:

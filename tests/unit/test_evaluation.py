@@ -1,4 +1,4 @@
-"""Evaluation: every model judged by the file that ships, and the smallest good one chosen."""
+"""Evaluation: every model judged by the file that ships, calibrated as it ships."""
 
 import csv
 import json
@@ -8,19 +8,24 @@ import numpy as np
 import pytest
 import torch
 
+from arginator.answers import hold_out
 from arginator.baselines import fit_baselines, save_baselines
-from arginator.classifiers import OnnxClassifier
+from arginator.calibrated import calibrate_models, load_calibrated, load_novelty, write_calibration
+from arginator.calibration_reports import score_probabilities
+from arginator.classifiers import OnnxClassifier, onnx_paths
 from arginator.compression import export_onnx, prune_network, quantize_onnx
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError, ModelError
-from arginator.evaluation import choose_model, evaluate, write_curves, write_metrics
+from arginator.evaluation import evaluate, load_models, write_metrics
 from arginator.ffnn import FeedForward, Shape
 from arginator.folds import FOLDS, Folds
-from arginator.metrics import classification_report
-from arginator.params import BaselineParams, EvaluateParams
+from arginator.params import Bands, BaselineParams, EvaluateParams
+from arginator.plot_data import write_tables
 from arginator.prepared import Prepared, Provenance
-from arginator.reports import read_report
+from arginator.repeats import repeat_path, write_index
+from arginator.reports import MODELS, read_report
 from arginator.tasks import Task, sign
+from arginator.verdict import judge
 
 WIDTH = 64
 PARAMS = EvaluateParams(
@@ -32,41 +37,58 @@ PARAMS = EvaluateParams(
     novelty_neighbours=3,
     novelty_alpha=0.05,
 )
+BANDS = Bands(near=0.6, far=0.3)
 LABELS = ("A", "B", "non")
-MODELS = ["majority", "nearest_neighbour", "logistic_regression", "network", "pruned", "quantized"]
 MULTICLASS = Task("multiclass", "multiclass", LABELS, {name: name for name in LABELS})
 BINARY = Task("binary", "binary", ("other", "hit"), {"A": "hit", "B": "hit", "non": "other"})
 AUDIT = {"source": "toy (simulated)", "claims": False, "method": "random"}
 ABOUT = Provenance("toy", "Toy", True, "", "", "", "kmer", {name: name for name in LABELS})
+HEAD = {"source": "toy (simulated)", "claims": False, "fold": "test", "proteins": 100}
+DETAILS = ["choice", "verdict", "calibration", "coverage", "categories", "bands", "novelty"]
+TABLES = [
+    "roc",
+    "precision_recall",
+    "roc_band",
+    "precision_recall_band",
+    "predictions",
+    "reliability",
+]
 
 
 def make_data(n=400):
-    """Return proteins around one centre a label, and their folds."""
+    """Return proteins around one centre a label, in clusters of two, and their folds."""
     rng = np.random.default_rng(5)
     target = rng.choice(3, n, p=[0.2, 0.1, 0.7])
     centres = rng.normal(size=(3, WIDTH))
     matrix = (centres[target] + 2.5 * rng.normal(size=(n, WIDTH))).astype(np.float32)
     ids = tuple(f"protein {row:04}" for row in range(n))
     labels, nothing = tuple(LABELS[index] for index in target), (None,) * n
-    prepared = Prepared(Embeddings(ids, matrix), labels, nothing, nothing, nothing, nothing, ABOUT)
-    fold = tuple(FOLDS[row % 4] for row in range(n))
-    return prepared, Folds(ids, np.arange(n), fold, np.zeros(n, np.float32))
+    kinds = tuple(f"kind {row % 3}" if row % 3 else None for row in range(n))
+    prepared = Prepared(Embeddings(ids, matrix), labels, nothing, kinds, nothing, nothing, ABOUT)
+    fold = tuple(FOLDS[row // 2 % 4] for row in range(n))
+    similarity = np.where(np.array(fold) == "train", np.nan, rng.random(n)).astype(np.float32)
+    return prepared, Folds(ids, np.arange(n) // 2, fold, similarity)
 
 
 def make_models(folder, task, prepared, folds):
-    """Write baselines and three ONNX files of a network that has the centres as its weights."""
+    """Write baselines, three files of a network that is the regression, a repeat, calibrations."""
     train, validation = folds.select(prepared, "train"), folds.select(prepared, "validation")
     signature = sign(task, WIDTH, ABOUT)
-    (folder / "baseline").mkdir()
+    for name in ("baseline", "onnx", "pruned", "quantized", "repeats/1", "calibration"):
+        (folder / name).mkdir(parents=True)
     params = BaselineParams(inverse_regularisation=(0.1,), iterations=1000)
     baselines = fit_baselines(train, validation, task, params, seed=0)
     save_baselines(baselines, signature, folder / "baseline")
     network = make_network(baselines["logistic_regression"], task)
-    export_onnx(network, signature, folder / "network.onnx")
+    paths = onnx_paths(folder)
+    export_onnx(network, signature, paths["network"])
     vectors = torch.from_numpy(train.embeddings.matrix)
-    export_onnx(prune_network(network, 0.5, vectors), signature, folder / "pruned.onnx")
-    quantize_onnx(folder / "network.onnx", folder / "quantized.onnx")
-    return {name: folder / f"{name}.onnx" for name in ("network", "pruned", "quantized")}
+    export_onnx(prune_network(network, 0.5, vectors), signature, paths["pruned"])
+    quantize_onnx(paths["network"], paths["quantized"])
+    export_onnx(prune_network(network, 0.2, vectors), signature, repeat_path(folder / "repeats", 1))
+    write_index([1], folder / "repeats")
+    calibration = calibrate_models(prepared, folds, task, folder, "class_weights", PARAMS)
+    write_calibration(*calibration, folder / "calibration")
 
 
 def make_network(regression, task):
@@ -82,130 +104,189 @@ def make_network(regression, task):
     return network
 
 
+def judge_all(prepared, folds, task, folder):
+    return evaluate(prepared, folds, AUDIT, task, folder, PARAMS, BANDS, max_mcc_drop=0.02, seed=4)
+
+
 @pytest.fixture(scope="module", params=[BINARY, MULTICLASS], ids=lambda task: task.name)
 def case(request, tmp_path_factory):
-    """Give a task, its data, the model files and their evaluation."""
+    """Give a task, its data, the folder of its models and their evaluation."""
     task, folder = request.param, tmp_path_factory.mktemp("models")
     prepared, folds = make_data()
-    paths = make_models(folder, task, prepared, folds)
-    evaluation = evaluate(
-        prepared,
-        folds,
-        AUDIT,
-        task,
-        folder / "baseline",
-        paths,
-        PARAMS,
-        max_mcc_drop=0.02,
-    )
-    return task, prepared, folds, paths, evaluation
+    make_models(folder, task, prepared, folds)
+    return task, prepared, folds, folder, judge_all(prepared, folds, task, folder)
+
+
+def calibrated(case, fold="test"):
+    """Return what each model says about a fold, asked without the evaluation."""
+    _, prepared, folds, folder, _ = case
+    matrix = folds.select(prepared, fold).embeddings.matrix
+    return {
+        name: model.predict_probability(matrix) for name, model in load_calibrated(folder).items()
+    }
+
+
+def flatten(report, path=()):
+    """Return what lies at the end of each path into a report."""
+    if not isinstance(report, dict):
+        return {path: report}
+    parts = [flatten(value, (*path, key)) for key, value in report.items()]
+    return {end: value for part in parts for end, value in part.items()}
 
 
 def test_every_model_is_reported_beside_the_others_with_what_may_be_claimed(case):
-    _, _, folds, _, evaluation = case
+    *_, evaluation = case
     for fold, report in {"test": evaluation.test, "validation": evaluation.validation}.items():
-        assert list(report) == ["source", "claims", "fold", "proteins", *MODELS]
-        assert (report["source"], report["claims"]) == ("toy (simulated)", False)
-        assert (report["fold"], report["proteins"]) == (fold, folds.fold_mask(fold).sum())
+        assert list(report) == [*HEAD, *MODELS]
+        assert {name: report[name] for name in HEAD} == HEAD | {"fold": fold}
 
 
-def test_numbers_are_those_of_the_file_that_ships(case):
-    task, prepared, folds, paths, evaluation = case
+def test_numbers_are_those_of_the_file_that_ships_as_it_is_calibrated(case):
+    task, prepared, folds, _, evaluation = case
     for fold, report in {"test": evaluation.test, "validation": evaluation.validation}.items():
-        proteins = folds.select(prepared, fold)
-        for name, path in paths.items():
-            probability = OnnxClassifier(path).predict_probability(proteins.embeddings.matrix)
-            assert report[name] == classification_report(
-                task.encode(proteins.labels), probability, task.classes, task.kind == "binary"
-            )
+        target = task.encode(folds.select(prepared, fold).labels)
+        for name, probability in calibrated(case, fold).items():
+            assert report[name] == score_probabilities(target, probability, task, PARAMS.bins)
 
 
 def test_two_models_that_say_the_same_score_the_same(case):
     *_, evaluation = case
-    assert evaluation.test["network"] == evaluation.test["logistic_regression"]
-    assert evaluation.test["network"]["mcc"] > 0.6 > evaluation.test["majority"]["mcc"] == 0
+    scores = evaluation.test
+    assert scores["network"].keys() == scores["logistic_regression"].keys()
+    for name in ("mcc", "auprc", "log_loss", "ece"):
+        assert scores["network"][name] == pytest.approx(
+            scores["logistic_regression"][name], abs=1e-3
+        )
+    assert scores["network"]["mcc"] > 0.5 > scores["majority"]["mcc"] == 0
 
 
 def test_the_choice_says_what_and_why(case):
-    *_, paths, evaluation = case
-    choice, validation = evaluation.choice, evaluation.validation
+    _, _, _, folder, evaluation = case
+    choice, validation = evaluation.details["choice"], evaluation.validation
+    assert choice["source"] == "toy (simulated)"
     assert choice["model"] == "quantized"
-    assert choice["bytes"] == {name: path.stat().st_size for name, path in paths.items()}
-    assert choice["parameters"]["network"] == choice["parameters"]["quantized"]
-    assert choice["parameters"]["pruned"] < choice["parameters"]["network"]
-    assert choice["agreement_with_network"]["network"] == 1
-    assert choice["agreement_with_network"]["quantized"] > 0.95
-    assert choice["reason"] == (
-        f"smallest file ({choice['bytes']['quantized']:,} bytes) within 0.02 of the network's MCC "
-        f"on validation ({validation['quantized']['mcc']:.4f} against "
-        f"{validation['network']['mcc']:.4f})"
+    assert choice["bytes"] == {
+        name: path.stat().st_size for name, path in onnx_paths(folder).items()
+    }
+    assert choice["reason"].endswith(
+        f"({validation['quantized']['mcc']:.4f} against {validation['network']['mcc']:.4f})"
     )
 
 
-def test_curves_are_of_the_positive_class_or_of_each_class(case):
-    task, *_, evaluation = case
-    expected = {"hit"} if task.kind == "binary" else set(LABELS)
-    for name in ("roc", "precision_recall"):
-        rows = evaluation.curves[name]
-        assert {row[1] for row in rows} == expected
-        assert list(dict.fromkeys(row[0] for row in rows)) == MODELS
-        assert max(rows.count(row) for row in rows) == 1
-        for model in MODELS:
-            assert sum(row[:2] == (model, min(expected)) for row in rows) <= 50
+def test_there_is_every_report_and_each_says_what_it_is_about(case):
+    *_, evaluation = case
+    assert list(evaluation.details) == DETAILS
+    assert list(evaluation.tables) == TABLES
+    for name in DETAILS[1:]:
+        report = evaluation.details[name]
+        assert {key: report[key] for key in HEAD} == HEAD, name
+    for name in ("coverage", "categories", "novelty"):
+        assert evaluation.details[name]["model"] == "quantized"
+
+
+def test_the_verdict_is_over_clusters_and_over_networks_calibrated_alike(case):
+    task, prepared, folds, folder, evaluation = case
+    test = hold_out(prepared, folds, "test", task, AUDIT, BANDS)
+    repeat = OnnxClassifier(folder / "repeats" / "1" / "model.onnx")
+    raw = repeat.predict_probability(test.proteins.embeddings.matrix)
+    expected = judge(
+        test.target,
+        test.cluster,
+        calibrated(case),
+        [load_calibrated(folder)["network"].calibrate(raw)],
+        task.classes,
+        task.kind == "binary",
+        PARAMS.resamples,
+        4,
+        source="toy (simulated)",
+        claims=False,
+    )
+    assert evaluation.details["verdict"] == expected
+    assert expected["seeds"] == 2
+
+
+def test_the_groups_of_a_report_add_up_to_the_fold(case):
+    *_, evaluation = case
+    coverage, bands = evaluation.details["coverage"], evaluation.details["bands"]["bands"]
+    for groups in (coverage["per_class"], coverage["per_band"]):
+        assert sum(group["proteins"] for group in groups.values()) == HEAD["proteins"]
+    assert sum(bands[name]["proteins"] for name in ("near", "middle", "far")) == HEAD["proteins"]
+    for name, scores in bands["all"]["models"].items():
+        assert scores["mcc"] == evaluation.test[name]["mcc"]
+        assert scores["mcc"] == evaluation.details["calibration"]["models"][name]["after"]["mcc"]
 
 
 def test_predictions_are_those_of_the_chosen_model(case):
-    task, prepared, folds, paths, evaluation = case
+    task, prepared, folds, folder, evaluation = case
     test = folds.select(prepared, "test")
-    classifier = OnnxClassifier(paths[evaluation.choice["model"]])
-    probability = classifier.predict_probability(test.embeddings.matrix)
-    assert evaluation.curves["predictions"] == [
-        (name, task.class_of[label], task.classes[row.argmax()], f"{row.max():.4f}")
-        for name, label, row in zip(test.embeddings.ids, test.labels, probability, strict=True)
-    ]
+    probability = calibrated(case)["quantized"]
+    novelty = load_novelty(folder)
+    table = evaluation.tables["predictions"]
+    rows = [dict(zip(table.header, row, strict=True)) for row in table.rows]
+    assert [row["id"] for row in rows] == list(test.embeddings.ids)
+    assert [row["actual"] for row in rows] == [task.class_of[label] for label in test.labels]
+    assert [row["predicted"] for row in rows] == [task.classes[i] for i in probability.argmax(1)]
+    assert [row["confidence"] for row in rows] == [f"{sure:.4f}" for sure in probability.max(1)]
+    flagged = novelty.flag(novelty.score(test.embeddings.matrix))
+    assert [row["flagged"] == "true" for row in rows] == flagged.tolist()
+    coverage = np.mean([row["actual"] in row["set"].split("|") for row in rows])
+    assert round(coverage, 4) == evaluation.details["coverage"]["overall"]["coverage"]
+
+
+def test_bands_of_curves_are_of_the_network_and_the_best_baseline(case):
+    *_, evaluation = case
+    best = evaluation.details["verdict"]["differences"]["network"]["auprc"]["against"]
+    for name in ("roc_band", "precision_recall_band"):
+        assert {row[0] for row in evaluation.tables[name].rows} == {"network", best}
+    for name in ("roc", "precision_recall"):
+        assert {row[0] for row in evaluation.tables[name].rows} == set(MODELS)
+
+
+def test_the_order_of_the_proteins_changes_no_number(case):
+    task, prepared, folds, folder, evaluation = case
+    order = np.random.default_rng(0).permutation(400)
+
+    def shuffle(values):
+        return tuple(values[row] for row in order)
+
+    ids = shuffle(folds.ids)
+    shuffled = replace(
+        prepared,
+        embeddings=Embeddings(ids, prepared.embeddings.matrix[order]),
+        labels=shuffle(prepared.labels),
+        categories=shuffle(prepared.categories),
+    )
+    other = Folds(ids, folds.cluster[order], shuffle(folds.fold), folds.similarity_to_train[order])
+    found = judge_all(shuffled, other, task, folder)
+    assert found.test == evaluation.test
+    assert found.validation == evaluation.validation
+    for name, report in evaluation.details.items():
+        if name == "verdict":  # sums of floats, rounded: the last decimal may differ
+            here, there = flatten(report), flatten(found.details[name])
+            assert there.keys() == here.keys()
+            assert all(
+                value == pytest.approx(here[key], abs=1.1e-4) for key, value in there.items()
+            )
+        else:
+            assert found.details[name] == report
+    for name, table in evaluation.tables.items():
+        assert sorted(found.tables[name].rows) == sorted(table.rows), name
 
 
 def test_what_is_written_can_be_read_back_and_is_the_same_each_time(case, tmp_path):
     *_, evaluation = case
     for folder in (tmp_path / "1", tmp_path / "2"):
         write_metrics(evaluation, folder)
-        write_curves(evaluation, folder)
+        write_tables(evaluation.tables, folder)
     content = {path.name: path.read_bytes() for path in sorted((tmp_path / "1").iterdir())}
     assert content == {path.name: path.read_bytes() for path in sorted((tmp_path / "2").iterdir())}
     assert read_report(tmp_path / "1", "test") == evaluation.test
     assert read_report(tmp_path / "1", "validation") == evaluation.validation
-    assert json.loads(content["choice.json"]) == evaluation.choice
-    lines = content["predictions.csv"].decode().splitlines()
-    header, *rows = csv.reader(lines)
-    assert header == ["id", "actual", "predicted", "confidence"]
-    assert [tuple(row) for row in rows] == evaluation.curves["predictions"]
-    assert b"\r" not in content["roc.csv"]
-    assert content["roc.csv"].startswith(b"model,class,false_positive_rate,true_positive_rate\n")
-    assert content["precision_recall.csv"].startswith(b"model,class,recall,precision\n")
-
-
-@pytest.fixture
-def two_models(tmp_path):
-    """Give a network and its pruned sibling, loaded."""
-    prepared, folds = make_data()
-    paths = make_models(tmp_path, BINARY, prepared, folds)
-    return {name: OnnxClassifier(paths[name]) for name in ("network", "pruned")}
-
-
-@pytest.mark.parametrize(
-    ("drop", "chosen"), [(0.0, "network"), (0.0099, "network"), (0.01, "pruned"), (1.0, "pruned")]
-)
-def test_a_smaller_model_ships_only_within_the_drop_allowed(two_models, drop, chosen):
-    report = {"network": {"mcc": 0.91}, "pruned": {"mcc": 0.90}}
-    sure = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
-    other = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3]])
-    choice = choose_model(two_models, report, {"network": sure, "pruned": other}, drop)
-    assert choice["model"] == chosen
-    assert choice["agreement_with_network"] == {"network": 1.0, "pruned": 0.6667}
-    if chosen == "network":
-        assert choice["reason"] == (
-            f"no smaller file is within {drop:g} of the network's MCC on validation (0.9100)"
-        )
+    for name, report in evaluation.details.items():
+        assert json.loads(content[f"{name}.json"]) == report
+    for name, table in evaluation.tables.items():
+        header, *rows = csv.reader(content[f"{name}.csv"].decode().splitlines())
+        assert (tuple(header), [tuple(row) for row in rows]) == table
 
 
 @pytest.mark.parametrize(
@@ -214,16 +295,15 @@ def test_a_smaller_model_ships_only_within_the_drop_allowed(two_models, drop, ch
         ({"embedder": "prott5"}, "was made for embedder 'kmer', but the data has 'prott5'"),
         ({"width": 5}, "was made for width 64, but the data has 5"),
         (
-            {"classes": ("non", "A", "B")},
-            "was made for classes ['A', 'B', 'non'], but the data has ['non', 'A', 'B']",
+            {"classes": ("hit", "other")},
+            "was made for classes ['other', 'hit'], but the data has ['hit', 'other']",
         ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_model_of_other_vectors_or_classes_is_refused(tmp_path, change, problem):
-    prepared, folds = make_data()
-    paths = make_models(tmp_path, MULTICLASS, prepared, folds)
-    task = replace(MULTICLASS, classes=change.get("classes", LABELS))
+def test_a_model_of_other_vectors_or_classes_is_refused(binary_case, change, problem):
+    prepared, folds, folder = binary_case
+    task = replace(BINARY, classes=change.get("classes", BINARY.classes))
     embeddings = prepared.embeddings
     other = replace(
         prepared,
@@ -231,28 +311,42 @@ def test_a_model_of_other_vectors_or_classes_is_refused(tmp_path, change, proble
         embeddings=Embeddings(embeddings.ids, embeddings.matrix[:, : change.get("width", WIDTH)]),
     )
     with pytest.raises(ModelError) as error:
-        evaluate(other, folds, AUDIT, task, tmp_path / "baseline", paths, PARAMS, 0.01)
+        judge_all(other, folds, task, folder)
     remedy = "train on this data with `dvc repro`"
-    assert str(error.value) == f"{tmp_path}/baseline: {problem}; {remedy}"
+    assert str(error.value) == f"{folder}/baseline: {problem}; {remedy}"
 
 
-def test_an_onnx_file_of_another_task_is_refused(tmp_path):
+@pytest.fixture
+def binary_case(tmp_path):
     prepared, folds = make_data()
-    paths = make_models(tmp_path, BINARY, prepared, folds)
+    make_models(tmp_path, BINARY, prepared, folds)
+    return prepared, folds, tmp_path
+
+
+@pytest.mark.parametrize("place", ["pruned/model.onnx", "repeats/1/model.onnx"])
+def test_an_onnx_file_of_another_task_is_refused(binary_case, place):
+    prepared, folds, folder = binary_case
     stranger = replace(sign(BINARY, WIDTH, ABOUT), embedder="esm2")
     network = FeedForward(Shape(WIDTH, (), 1, 0.0, "relu", "none"))
-    export_onnx(network, stranger, paths["pruned"])
+    export_onnx(network, stranger, folder / place)
     with pytest.raises(ModelError) as error:
-        evaluate(prepared, folds, AUDIT, BINARY, tmp_path / "baseline", paths, PARAMS, 0.01)
+        judge_all(prepared, folds, BINARY, folder)
     assert str(error.value) == (
-        f"{tmp_path}/pruned.onnx: was made for embedder 'esm2', but the data has 'kmer'; "
+        f"{folder}/{place}: was made for embedder 'esm2', but the data has 'kmer'; "
         "train on this data with `dvc repro`"
     )
 
 
-def test_folds_of_other_proteins_are_refused(case, tmp_path):
-    task, prepared, folds, paths, _ = case
+def test_models_are_read_in_one_order(binary_case):
+    *_, folder = binary_case
+    models = load_models(folder)
+    assert tuple(models.calibrated) == MODELS
+    assert list(models.networks) == ["network", "pruned", "quantized"]
+    assert len(models.repeats) == 1
+
+
+def test_folds_of_other_proteins_are_refused(case):
+    task, prepared, folds, folder, _ = case
     fewer = prepared.select(np.arange(400) < 399)
-    baseline = paths["network"].parent / "baseline"
     with pytest.raises(DataError, match=r"^data set 'toy': the folds are of 400 other proteins"):
-        evaluate(fewer, folds, AUDIT, task, baseline, paths, PARAMS, 0.01)
+        judge_all(fewer, folds, task, folder)
