@@ -161,6 +161,7 @@ def test_what_leaves_a_single_class_is_skipped_with_the_reason():
     found = measure(only, families=2, prepared=whole)
     assert list(found["classes"]) == ["B"]
     assert list(found["families"]) == ["all B"]
-    assert list(found["skipped"]) == ["A", "all A"]
-    assert found["skipped"]["A"] == "task 'toy': has a single class without 'A'"
-    assert "1 of 2 classes have no protein (first: 'yes')" in found["skipped"]["all A"]
+    assert found["skipped"] == {
+        "A": "task 'toy': has a single class without 'A'",
+        "all A": "training fold: 1 of 2 classes of task 'toy' have no protein (first: 'yes')",
+    }

@@ -102,14 +102,14 @@ def test_the_models_are_those_of_the_record_calibrated_on_the_calibration_fold(k
         logits = [network(torch.tensor(parts[f].embeddings.matrix)).numpy() for f in FOLDS[2:]]
     own["network"] = [class_probability(logit) for logit in logits]
 
-    target = task.encode(prepared.labels)
+    target = task.encode(parts["calibration"].labels)
     prevalence = {name: (target == i).mean().item() for i, name in enumerate(task.classes)}
     uniform = dict.fromkeys(task.classes, 1 / len(task.classes))
     assert set(found) == set(own)
     for name, (calibration, test) in own.items():
         fitted = fit_calibration(
             calibration,
-            task.encode(parts["calibration"].labels),
+            target,
             folds.cluster[folds.fold_mask("calibration")],
             task.classes,
             prevalence if name == "nearest_neighbour" else uniform,

@@ -86,7 +86,7 @@ def measure_left_out(
             reduced = _task_without(prepared, name, task, unknown)
             found[kind][unknown.name] = _measure(prepared, folds, reduced, unknown, recipe, params)
         except DataError as error:
-            found["skipped"][unknown.name] = str(error)
+            found["skipped"][unknown.name] = f"{error.where}: {error.problem}"
     return {
         "source": audit["source"],
         "claims": audit["claims"],

@@ -56,7 +56,6 @@ class Material:
         validation: Proteins that choose the epoch and the regularisation.
         calibration: The c proteins that calibrate.
         cluster: Cluster of each of these.
-        prevalence: Share of each class in the whole data set.
     """
 
     task: Task
@@ -64,7 +63,6 @@ class Material:
     validation: Prepared
     calibration: Prepared
     cluster: Int[np.ndarray, " c"]
-    prevalence: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ class FittedModel:
     calibration: Calibration
 
     def predict_probability(self, matrix: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n k"]:
-        """Return one calibrated probability a class, at the prevalence of the data set."""
+        """Return one calibrated probability a class, at the calibration fold's prevalence."""
         return self.calibration.apply(self.classifier.predict_probability(matrix))
 
 
@@ -103,7 +101,7 @@ def gather(prepared: Prepared, folds: Folds, task: Task) -> Material:
     """Return what the models of `task` are made from.
 
     Raises:
-        DataError: The folds are of other proteins, or a class has no protein.
+        DataError: The folds are of other proteins.
     """
     return Material(
         task,
@@ -111,7 +109,6 @@ def gather(prepared: Prepared, folds: Folds, task: Task) -> Material:
         folds.select(prepared, "validation"),
         folds.select(prepared, "calibration"),
         folds.cluster[folds.fold_mask("calibration")],
-        class_shares(task.encode(prepared.labels), task.classes),
     )
 
 
@@ -193,14 +190,16 @@ def _calibrate(
 ) -> FittedModel:
     """Fit the calibration of a model, as the record's stage does."""
     task, held_out = material.task, material.calibration
-    learned = class_shares(task.encode(material.train.labels), task.classes)
+    target = task.encode(held_out.labels)
+    learned = class_shares(task.encode(material.train.labels), task.classes, "training fold")
+    prevalence = class_shares(target, task.classes, "calibration fold")
     calibration = fit_calibration(
         classifier.predict_probability(held_out.embeddings.matrix),
-        task.encode(held_out.labels),
+        target,
         material.cluster,
         task.classes,
-        training_prior(name, recipe.train.imbalance, learned, material.prevalence),
-        material.prevalence,
+        training_prior(name, recipe.train.imbalance, learned, prevalence),
+        prevalence,
         METHODS_OF.get(name, METHODS),
     )
     return FittedModel(classifier, calibration)
