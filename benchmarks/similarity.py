@@ -1,7 +1,9 @@
-"""Time and memory of clustering by similarity, beside scikit-learn on a part of the proteins.
+"""Time, memory and speed of the split's comparisons of all pairs, beside torch and scikit-learn.
 
 Run `python benchmarks/similarity.py`; `--proteins` and `--peer-proteins` set the sizes. Each row
-is measured in a process of its own, whose peak memory includes the vectors and the imports.
+is measured in a process of its own, whose peak memory includes the vectors and the imports. Speed
+counts two operations a pair and number, for clustering each pair once; beside it stands the share
+of what torch's matrix product of blocks as large reaches, measured just before and just after.
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float32, Int
 
+Answer = TypeVar("Answer")
 MAX_SIMILARITY = 0.5
-HELD_OUT = 0.3
+HELD_OUT = 0.4
+TORCH_REPEATS = 100
 
 
 def make_unit_rows(proteins: int, width: int) -> Float32[np.ndarray, "n d"]:
@@ -67,10 +72,39 @@ def measure(
     return seconds, peak_mib, len(np.unique(answer))
 
 
+def torch_speed(width: int) -> float:
+    """Return the GFLOP/s of torch's product of two blocks, after warming up."""
+    import torch
+
+    from arginator.similarity import BLOCK_ROWS
+
+    left, right = torch.randn(2, BLOCK_ROWS, width).unbind()
+    product = torch.empty(BLOCK_ROWS, BLOCK_ROWS)
+    for repeat in range(TORCH_REPEATS + 3):
+        if repeat == 3:
+            start = time.perf_counter()
+        torch.mm(left, right.T, out=product)
+    return TORCH_REPEATS * 2e-9 * BLOCK_ROWS**2 * width / (time.perf_counter() - start)
+
+
+def in_own_process(work: Callable[..., Answer], *arguments: object) -> Answer:
+    """Return what `work` returns in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(work, *arguments).result()
+
+
+def comparisons(method: str, proteins: int) -> float:
+    """Return how many pairs a method compares."""
+    if method == "audit":
+        train = int(proteins * (1 - HELD_OUT))
+        return float(train * (proteins - train))
+    return proteins * (proteins + 1) / 2
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Print a table of the methods."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--proteins", type=int, default=65_000)
+    parser.add_argument("--proteins", type=int, default=66_000)
     parser.add_argument("--peer-proteins", type=int, default=10_000)
     parser.add_argument("--width", type=int, default=1024)
     args = parser.parse_args(argv)
@@ -80,13 +114,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         ("cluster", cluster, args.peer_proteins),
         ("scikit-learn radius_neighbors_graph", cluster_with_scikit_learn, args.peer_proteins),
     ]
-    print(f"{'method':36} {'proteins':>8} {'time (s)':>9} {'peak (MiB)':>10} {'distinct':>8}")
+    print(
+        f"{'method':36} {'proteins':>8} {'time (s)':>9} {'peak (MiB)':>10} {'distinct':>8} "
+        f"{'GFLOP/s':>8} {'torch':>6} {'share':>6}"
+    )
+    before = in_own_process(torch_speed, args.width)
     for name, method, proteins in rows:
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            seconds, peak_mib, distinct = process.submit(
-                measure, method, proteins, args.width
-            ).result()
-        print(f"{name:36} {proteins:8,} {seconds:9.1f} {peak_mib:10,.0f} {distinct:8,}")
+        seconds, peak_mib, distinct = in_own_process(measure, method, proteins, args.width)
+        after = in_own_process(torch_speed, args.width)
+        speed = 2e-9 * comparisons(name, proteins) * args.width / seconds
+        torch, before = (before + after) / 2, after
+        print(
+            f"{name:36} {proteins:8,} {seconds:9.1f} {peak_mib:10,.0f} {distinct:8,} "
+            f"{speed:8.0f} {torch:6.0f} {speed / torch:6.0%}"
+        )
 
 
 if __name__ == "__main__":
