@@ -1,6 +1,6 @@
 """Run the whole pipeline on real proteins and print its scores, times and memory.
 
-    python benchmarks/real_data.py --data FOLDER [--only amrfinder|own|toxins]
+    python benchmarks/real_data.py --data FOLDER [--only amrfinder|own|toxins] [--studies]
 
 FOLDER holds `amrfinder/AMRProt`, `hydrolases/hydrolases.fasta.gz` and `prott5_toxins/*.h5`. Each
 run happens in a fresh clone, by the commands that a user would type.
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from measuring import fresh_clone, machine, read_json, run_dvc, score_table, stage_table
+from tables import record_tables
 
 HYDROLASES = """
 name: own
@@ -94,12 +95,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the real data")
     parser.add_argument("--only", choices=[*RUNS], help="run one of them")
+    parser.add_argument("--studies", action="store_true", help="run the studies too (long)")
     args = parser.parse_args()
     print(machine())
     for name, lay_out in RUNS.items():
         if args.only in (None, name):
             with fresh_clone() as clone:
                 report(name, lay_out(args.data, clone), clone)
+                if args.studies:
+                    report_studies(clone)
 
 
 def report(name: str, settings: list[str], clone: Path) -> None:
@@ -116,8 +120,17 @@ def report(name: str, settings: list[str], clone: Path) -> None:
     print(f"test fold: {audit['folds']['test']}, clusters {audit['clusters_per_class']['test']}\n")
     for task in ("binary", "multiclass"):
         print(score_table(clone, task) + "\n")
+        print(record_tables(clone, task) + "\n")
     print(stage_table(run))
     print(f"\npeak of one process: {run.peak_mib:,.0f} MiB")
+
+
+def report_studies(clone: Path) -> None:
+    """Run the studies on the same data and print their tables."""
+    run = run_dvc(clone, ["repro", "stages/studies/dvc.yaml"])
+    for path in sorted((clone / "metrics" / "studies").rglob("*.md")):
+        print(f"\n{path.parent.name} {path.stem}\n\n{path.read_text('utf-8')}")
+    print(stage_table(run))
 
 
 if __name__ == "__main__":

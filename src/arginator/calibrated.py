@@ -79,7 +79,7 @@ class CalibratedModel:
         return self.calibration.apply(raw, prevalence)
 
     def predict_probability(self, matrix: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n k"]:
-        """Return calibrated probabilities at the data's prevalence."""
+        """Return calibrated probabilities at the prevalence among held-out proteins."""
         return self.calibrate(self.raw(matrix))
 
     def sets(self, raw: Float[np.ndarray, "n k"]) -> Bool[np.ndarray, "n k"]:
@@ -149,6 +149,9 @@ def calibrate_models(
 ) -> tuple[CalibrationFile, NoveltyIndex]:
     """Learn from the calibration fold how far to trust each model of a task.
 
+    Probabilities are brought to that fold's prevalence: large clusters are trained on rather than
+    held out, so that classes have other shares among held-out clusters than in all the data.
+
     Args:
         prepared: The data set.
         folds: The fold of each of its proteins.
@@ -163,7 +166,7 @@ def calibrate_models(
     """
     train, held_out = (folds.select(prepared, fold) for fold in ("train", "calibration"))
     target, cluster = task.encode(held_out.labels), folds.cluster[folds.fold_mask("calibration")]
-    prevalence = class_shares(task.encode(prepared.labels), task.classes, "data set")
+    prevalence = class_shares(target, task.classes, "calibration fold")
     learned = class_shares(task.encode(train.labels), task.classes, "training fold")
     models = {}
     for name, (classifier, signature) in load_classifiers(models_folder).items():

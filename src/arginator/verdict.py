@@ -219,5 +219,5 @@ def _sentence(difference: Mapping[str, Any], source: str, claims: bool) -> str:
 
 
 def _rounded(value: float) -> float:
-    """Return a plain number with four decimals and no negative zero."""
-    return round(float(value), 4) + 0.0
+    """Return a plain number with four decimals, the same in whatever order its sum was taken."""
+    return round(round(float(value), 10), 4) + 0.0
