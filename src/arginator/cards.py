@@ -168,7 +168,7 @@ def _environment() -> Environment:
 def _percent(share: float) -> str:
     """Return a share in percent, two digits of it where it is small.
 
-    >>> _percent(0.925), _percent(0.0083), _percent(1.0), _percent(0)
+    >>> _percent(0.925), _percent(0.0083), _percent(1.0), _percent(0.0)
     ('92.5 %', '0.83 %', '100 %', '0 %')
     """
     return f"{100 * share:.{1 if share >= 0.01 else 2}f}".rstrip("0").rstrip(".") + " %"

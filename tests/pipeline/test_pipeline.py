@@ -31,6 +31,8 @@ SMALL = {
     "proteins: 6000": "proteins: 1500",
     "epochs: 60": "epochs: 3",
     "finetune_epochs: 10": "finetune_epochs: 1",
+    "seeds: 5": "seeds: 2",
+    "resamples: 1000": "resamples: 100",
 }
 
 

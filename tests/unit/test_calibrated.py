@@ -210,7 +210,8 @@ def test_the_file_says_what_was_learned(case):
         "conformal",
         "confidence_threshold",
     ]
-    labels = make_data()[0].labels
+    prepared, folds = make_data()
+    labels = folds.select(prepared, "calibration").labels
     share = np.bincount(task.encode(labels)) / len(labels)
     assert content["prevalence"] == dict(zip(task.classes, share.tolist(), strict=True))
 
