@@ -94,6 +94,8 @@ def band_table(bands: Mapping[str, Any]) -> str:
 def category_table(categories: Mapping[str, Any]) -> str:
     """Return wrong calls by category of protein."""
     found = categories["categories"]
+    if not found:
+        return "wrong calls: the data set names no categories"
     names = sorted({name for part in found.values() for name in part["wrong"]})
     rows = [
         (
