@@ -209,4 +209,4 @@ def to_tag(text: str) -> str:
     >>> to_tag("Ambler class A")
     'ambler-class-a'
     """
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-")
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")

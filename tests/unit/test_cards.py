@@ -462,10 +462,10 @@ def test_a_binary_model_names_its_positive_class():
 def test_the_embedder_is_told_by_its_name():
     kmer = render(signature=replace(SIGNATURE, embedder="kmer-2-3"))
     assert "`kmer-2-3` counts 2- and 3-mers, hashed to 1,024 signed counts" in kmer
-    assert "about 65 % identical residues" in kmer
+    assert "relatives of 40 to 60 % identical residues" in kmer
     other = render(signature=replace(SIGNATURE, embedder="prott5"))
     assert "hashed" not in other
-    assert "65 %" not in other
+    assert "k-mer vectors" not in other
     assert "the limit is a cosine of vectors, not a share of identical residues.\n" in other
 
 

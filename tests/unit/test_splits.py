@@ -195,7 +195,8 @@ def test_given_folds_that_judge_by_copies_of_validation_are_always_refused(fold,
     matrix[copies] = matrix[first : first + 5] * (1 + 0.01 * noise)
     prepared = replace(prepared, embeddings=Embeddings(prepared.embeddings.ids, matrix))
     unit = centre_and_scale(matrix)
-    similarity = (unit[copies] * unit[first : first + 5]).sum(axis=1)
+    exact = (unit[copies].astype(np.float64) * unit[first : first + 5]).sum(axis=1)
+    similarity = exact.astype(np.float32)
     worst = int(similarity.argmax())
     with pytest.raises(DataError) as caught:
         split(prepared, make_params("given", 0.9), 0)
