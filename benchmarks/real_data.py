@@ -1,6 +1,7 @@
 """Run the whole pipeline on real proteins and print its scores, times and memory.
 
-    python benchmarks/real_data.py --data FOLDER [--only amrfinder|own|toxins] [--studies]
+    python benchmarks/real_data.py --data FOLDER [--only amrfinder|own|toxins]
+                                   [--studies gap|learning_curve|ablation|leave_out ...]
 
 FOLDER holds `amrfinder/AMRProt`, `hydrolases/hydrolases.fasta.gz` and `prott5_toxins/*.h5`. Each
 run happens in a fresh clone, by the commands that a user would type.
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from measuring import fresh_clone, machine, read_json, run_dvc, score_table, stage_table
@@ -43,6 +44,13 @@ labels:
   Ly-6: Ly-6 protein, no toxin
 files:
 """
+
+TABLES = {
+    "gap": "gap",
+    "learning_curve": "learning_curve",
+    "ablation": "ablation",
+    "leave_out": "left_out",
+}
 
 
 def prepare_amrfinder(data: Path, clone: Path) -> list[str]:
@@ -95,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the real data")
     parser.add_argument("--only", choices=[*RUNS], help="run one of them")
-    parser.add_argument("--studies", action="store_true", help="run the studies too (long)")
+    parser.add_argument("--studies", nargs="+", choices=TABLES, default=[], help="run them too")
     args = parser.parse_args()
     print(machine())
     for name, lay_out in RUNS.items():
@@ -103,7 +111,7 @@ def main() -> None:
             with fresh_clone() as clone:
                 report(name, lay_out(args.data, clone), clone)
                 if args.studies:
-                    report_studies(clone)
+                    report_studies(clone, args.studies)
 
 
 def report(name: str, settings: list[str], clone: Path) -> None:
@@ -117,7 +125,10 @@ def report(name: str, settings: list[str], clone: Path) -> None:
     prepared, audit = (read_json(clone / "metrics" / f"{n}.json") for n in ("prepare", "split"))
     print(f"{prepared['proteins']:,} proteins kept of {prepared['read']:,}: {prepared['labels']}")
     print(f"{audit['clusters']:,} clusters, the largest of {audit['largest_cluster']:,}")
-    print(f"test fold: {audit['folds']['test']}, clusters {audit['clusters_per_class']['test']}\n")
+    print(
+        f"test fold: {audit['folds']['test']}, clusters {audit['clusters_per_class']['test']}, "
+        f"effectively {audit['effective_clusters']['test']}\n"
+    )
     for task in ("binary", "multiclass"):
         print(score_table(clone, task) + "\n")
         print(record_tables(clone, task) + "\n")
@@ -125,11 +136,12 @@ def report(name: str, settings: list[str], clone: Path) -> None:
     print(f"\npeak of one process: {run.peak_mib:,.0f} MiB")
 
 
-def report_studies(clone: Path) -> None:
-    """Run the studies on the same data and print their tables."""
-    run = run_dvc(clone, ["repro", "stages/studies/dvc.yaml"])
-    for path in sorted((clone / "metrics" / "studies").rglob("*.md")):
-        print(f"\n{path.parent.name} {path.stem}\n\n{path.read_text('utf-8')}")
+def report_studies(clone: Path, studies: Sequence[str]) -> None:
+    """Run studies on the same data and print their tables."""
+    run = run_dvc(clone, ["repro", *(f"stages/studies/dvc.yaml:{study}" for study in studies)])
+    for study in studies:
+        for path in sorted((clone / "metrics" / "studies").glob(f"*/{TABLES[study]}.md")):
+            print(f"\n{path.parent.name} {path.stem}\n\n{path.read_text('utf-8')}")
     print(stage_table(run))
 
 

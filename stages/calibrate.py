@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from arginator.calibrated import calibrate_models, write_calibration
+from arginator.calibration_fold import calibrate_models, write_lessons
 from arginator.console import parse_paths, run
 from arginator.files import replacing_folder
 from arginator.params import load_params
@@ -21,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     params = load_params(args.params)
     prepared = read_prepared(args.prepared)
-    file, novelty = calibrate_models(
+    lessons = calibrate_models(
         prepared,
         read_splits(args.splits),
         define_task(args.task, params.task(args.task), prepared.about),
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         params.evaluate,
     )
     with replacing_folder(args.calibration) as folder:
-        write_calibration(file, novelty, folder)
+        write_lessons(lessons, folder)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from arginator.files import read_json
 from arginator.folds import Folds
 from arginator.params import BinaryTask, MulticlassTask
 from arginator.prepared import Prepared
+from arginator.reports import rounded
 
 FOLD = "test"
 TaskKind = TypeVar("TaskKind", BinaryTask, MulticlassTask)
@@ -83,8 +84,8 @@ def count_calls(
     calls = combine_opinions(group, classes, positive, positive_name)
     found = Counter(zip(calls, proteins.labels, strict=True))
     return {
-        "agree": round(float(agree.mean()), 4),
-        "contradict": round(float(against.mean()), 4),
+        "agree": rounded(agree.mean()),
+        "contradict": rounded(against.mean()),
         "calls": {
             call: {label: found[call, label] for label in proteins.about.labels}
             for call in possible_calls(positive, positive_name)

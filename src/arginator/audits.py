@@ -13,10 +13,12 @@ from arginator.errors import DataError
 from arginator.folds import BANDS, FOLDS, Folds
 from arginator.params import Bands, SplitParams
 from arginator.prepared import Prepared
+from arginator.reports import rounded
 from arginator.similarity import nearest
 
 TOTAL = "proteins"  # the key of a fold's total among its labels
 CLEARLY_SHORT = 0.9  # of a class's target in a fold; less is worth a warning
+FEW = 2  # effective clusters of a class in a fold; fewer are worth a warning
 logger = logging.getLogger(__name__)
 
 
@@ -95,18 +97,18 @@ def refuse_similar(
 
 
 def warn_of_single_clusters(prepared: Prepared, folds: Folds) -> None:
-    """Log one warning of the classes that a single cluster stands for in a held-out fold."""
-    clusters = folds.clusters_per_class(prepared)
+    """Log one warning of the classes that one cluster is most of in a held-out fold."""
+    clusters = folds.effective_clusters(prepared)
     single = [
-        f"{label!r} in {fold}"
+        f"{label!r} in {fold}: {number:g}"
         for fold in FOLDS[1:]
-        for label, count in clusters[fold].items()
-        if count == 1
+        for label, number in clusters[fold].items()
+        if 0 < number < FEW
     ]
     if single:
         logger.warning(
-            "%s: a single cluster of similar proteins stands for a whole class (%s); scores of "
-            "that class there rest on one family",
+            "%s: one cluster of similar proteins is most of a class (effective number of clusters "
+            "of %s); scores of that class there rest on one family",
             name_data_set(prepared),
             ", ".join(single),
         )
@@ -157,6 +159,7 @@ def describe_folds(
             for fold, mask in masks.items()
         },
         "clusters_per_class": folds.clusters_per_class(prepared),
+        "effective_clusters": folds.effective_clusters(prepared),
         "similarity_to_train": {fold: _summarise(to_train[masks[fold]]) for fold in FOLDS[1:]},
         "similarity_to_validation": {
             fold: _summarise(to_validation[masks[fold]]) for fold in FOLDS[2:]
@@ -169,7 +172,7 @@ def describe_folds(
 def leak_scores(folds: Folds, to_train: Neighbours, limit: float) -> dict[str, float]:
     """Return the share of each held-out fold that is more similar than `limit` to training."""
     leaks = to_train.above(limit)
-    return {fold: round(float(leaks[folds.fold_mask(fold)].mean()), 4) + 0.0 for fold in FOLDS[1:]}
+    return {fold: rounded(leaks[folds.fold_mask(fold)].mean()) for fold in FOLDS[1:]}
 
 
 def _count_bands(folds: Folds, bands: Bands) -> dict[str, dict[str, int]]:
@@ -185,7 +188,7 @@ def _summarise(similarity: Float32[np.ndarray, " n"]) -> dict[str, float]:
     """Return the median, 95th percentile and maximum, to four decimals."""
     exact = similarity.astype(np.float64)
     quantiles = {"median": 0.5, "p95": 0.95, "max": 1.0}
-    return {name: round(float(np.quantile(exact, q)), 4) for name, q in quantiles.items()}
+    return {name: rounded(np.quantile(exact, q)) for name, q in quantiles.items()}
 
 
 def name_data_set(prepared: Prepared) -> str:

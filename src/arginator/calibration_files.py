@@ -1,10 +1,10 @@
-"""The file calibration.json: how far each model of a task can be trusted, checked when read."""
+"""The files calibration.json and repeats.json: how far to trust each model, checked when read."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, ValidationError
 
@@ -20,6 +20,13 @@ class _Stored(BaseModel):
     """A part of calibration.json: unknown keys, missing keys and wrong types are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content as JSON holds it."""
+        return self.model_dump(mode="json")
+
+
+Stored = TypeVar("Stored", bound=_Stored)
 
 
 class ModelCalibration(_Stored):
@@ -65,19 +72,36 @@ class CalibrationFile(_Stored):
     models: dict[str, ModelCalibration]
     novelty: NoveltyFacts
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the content as JSON holds it."""
-        return self.model_dump(mode="json")
+
+class RepeatsFile(_Stored):
+    """What repeats.json holds: the map of the network of each further seed, in order."""
+
+    format_version: Literal[1]
+    repeats: Annotated[tuple[Calibration, ...], Strict(strict=False)]
 
 
 def read_calibration(path: Path) -> CalibrationFile:
-    """Read the calibration.json that `write_calibration` wrote.
+    """Read a calibration.json.
 
     Raises:
         ModelError: The file is missing, damaged or of another format.
     """
+    return _read(path, CalibrationFile)
+
+
+def read_repeats(path: Path) -> RepeatsFile:
+    """Read a repeats.json.
+
+    Raises:
+        ModelError: The file is missing, damaged or of another format.
+    """
+    return _read(path, RepeatsFile)
+
+
+def _read(path: Path, kind: type[Stored]) -> Stored:
+    """Read a JSON file of a given kind."""
     try:
-        return CalibrationFile.model_validate(json.loads(path.read_bytes()))
+        return kind.model_validate(json.loads(path.read_bytes()))
     except FileNotFoundError:
         raise ModelError(path, "no such file", REMEDY) from None
     except ValidationError as error:

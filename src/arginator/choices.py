@@ -9,7 +9,7 @@ import numpy as np
 
 from arginator.answers import Probabilities
 from arginator.classifiers import OnnxClassifier
-from arginator.verdict import NETWORK
+from arginator.reports import NETWORK, rounded
 
 
 def choose_model(
@@ -28,7 +28,7 @@ def choose_model(
         probability: What each says about the validation fold, calibrated.
         max_mcc_drop: 0 to 1.
     """
-    drop = {name: round(report[NETWORK]["mcc"] - report[name]["mcc"], 4) for name in networks}
+    drop = {name: rounded(report[NETWORK]["mcc"] - report[name]["mcc"]) for name in networks}
     good = [name for name in networks if drop[name] <= max_mcc_drop]
     chosen = min(good, key=lambda name: networks[name].size_bytes)
     label = {name: probability[name].argmax(axis=1) for name in networks}
@@ -38,7 +38,7 @@ def choose_model(
         "reason": _reason(chosen, networks[chosen].size_bytes, report, max_mcc_drop),
         "bytes": {name: network.size_bytes for name, network in networks.items()},
         "parameters": {name: network.parameters for name, network in networks.items()},
-        "agreement_with_network": {name: round(share, 4) for name, share in agreement.items()},
+        "agreement_with_network": {name: rounded(share) for name, share in agreement.items()},
     }
 
 

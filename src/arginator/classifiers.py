@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import onnxruntime as ort
@@ -10,6 +11,7 @@ from jaxtyping import Float, Float32, Float64
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from arginator.errors import DataError, ModelError
+from arginator.reports import NETWORK
 from arginator.tasks import Signature, class_probability
 
 METADATA_KEY = "arginator"
@@ -26,12 +28,20 @@ UNREADABLE = (
 )
 
 
-ONNX_FOLDERS = {"network": "onnx", "pruned": "pruned", "quantized": "quantized"}
+ONNX_FOLDERS = {NETWORK: "onnx", "pruned": "pruned", "quantized": "quantized"}
 
 
 def onnx_paths(models: Path) -> dict[str, Path]:
     """Return the ONNX file of each network of a task, by the name of the model."""
     return {name: models / folder / "model.onnx" for name, folder in ONNX_FOLDERS.items()}
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """What says for each protein how probable each class is."""
+
+    def predict_probability(self, matrix: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n k"]:
+        """Return one probability a class."""
 
 
 class OnnxClassifier:

@@ -32,9 +32,10 @@ def deal_groups(
 
     With `largest_share`, a group that would fill more than that share of any class's target in a
     fold may not go there, except to the first fold (training), so that no class is judged by one
-    family; nor may one that turns out to be most of a class there, as long as there are others to
-    take its place. A fold may stay below its targets then. Only where a class would be missing
-    from a fold, the smallest of its barred groups may go there after all.
+    family; nor may one into any but the first that turns out to be most of a class where it went,
+    as long as there are others to take its place. A fold may stay below its targets then. Only
+    where a class would be missing from a fold, the smallest of its barred groups may go there
+    after all.
 
     Args:
         group: Group of each protein, 0 to m - 1, none empty.
@@ -125,16 +126,16 @@ def _dominant(
     allowed: Bool[np.ndarray, "m f"],
     limit: float,
 ) -> Bool[np.ndarray, "m f"]:
-    """Mark groups that are more than `limit` of a class in a fold and could be replaced there.
+    """Bar from all folds but the first the groups that are over `limit` of a class in theirs.
 
-    They could if at least as many other groups of the class as there are folds may go there.
+    Those stay for which fewer other groups of the class than there are folds may go there.
     """
     folds = allowed.shape[1]
     most = counts > limit * _fill(counts, fold, folds)[fold]
     others = np.einsum("mk,mf->fk", (counts > 0).astype(np.int64), allowed.astype(np.int64)) - 1
     dominant = np.zeros_like(allowed)
     rows = np.flatnonzero((most & (others[fold] >= folds)).any(axis=1) & (fold > 0))
-    dominant[rows, fold[rows]] = True
+    dominant[rows, 1:] = True
     return dominant
 
 

@@ -12,13 +12,19 @@ from jaxtyping import Float64
 
 from arginator.answers import Answers, HeldOut, hold_out
 from arginator.band_reports import report_bands
-from arginator.calibrated import CalibratedModel, load_calibrated, load_novelty
+from arginator.calibrated import (
+    REPEATS,
+    CalibratedClassifier,
+    CalibratedModel,
+    load_calibrated,
+    load_calibrated_repeats,
+    load_novelty,
+)
 from arginator.calibration_reports import report_calibration, score_probabilities
 from arginator.category_reports import report_categories
 from arginator.choices import choose_model
 from arginator.classifiers import OnnxClassifier, onnx_paths
 from arginator.coverage_reports import report_coverage
-from arginator.errors import ModelError
 from arginator.files import write_json
 from arginator.folds import Folds
 from arginator.novelty import NoveltyIndex
@@ -32,12 +38,11 @@ from arginator.plot_data import (
     reliability_table,
 )
 from arginator.prepared import Prepared
-from arginator.repeats import load_repeats, repeat_path
-from arginator.reports import write_report
-from arginator.tasks import Signature, Task
-from arginator.verdict import NETWORK, judge
+from arginator.repeats import repeat_path
+from arginator.reports import NETWORK, write_report
+from arginator.tasks import Signature, Task, refuse_misfit, sign
+from arginator.verdict import judge
 
-REPEATS = "repeats"
 CURVES_BY = "auprc"  # the baseline best in it stands beside the network in the curves
 
 
@@ -48,13 +53,13 @@ class Models:
     Attributes:
         calibrated: Baselines and networks with their calibration, by name.
         networks: The ONNX files among them.
-        repeats: Networks that differ from "network" by their seed alone.
+        repeats: Networks that differ from "network" by their seed, each with its own calibration.
         novelty: The training proteins as points.
     """
 
     calibrated: dict[str, CalibratedModel]
     networks: dict[str, OnnxClassifier]
-    repeats: list[OnnxClassifier]
+    repeats: list[CalibratedClassifier[OnnxClassifier]]
     novelty: NoveltyIndex
 
 
@@ -107,7 +112,7 @@ def evaluate(
         ModelError: A model is missing, damaged or made for other vectors or classes.
     """
     models = load_models(models_folder)
-    _refuse_misfits(models, models_folder, task, prepared)
+    _refuse_misfits(models, models_folder, sign(task, prepared.embeddings.width, prepared.about))
     validation, calibration, test = (
         hold_out(prepared, folds, fold, task, audit, bands)
         for fold in ("validation", "calibration", "test")
@@ -145,7 +150,7 @@ def load_models(folder: Path) -> Models:
         for name, model in calibrated.items()
         if isinstance(model.classifier, OnnxClassifier)
     }
-    return Models(calibrated, networks, load_repeats(folder / REPEATS), load_novelty(folder))
+    return Models(calibrated, networks, load_calibrated_repeats(folder), load_novelty(folder))
 
 
 def write_metrics(evaluation: Evaluation, folder: Path) -> None:
@@ -156,32 +161,12 @@ def write_metrics(evaluation: Evaluation, folder: Path) -> None:
         write_json(content, folder / f"{name}.json")
 
 
-def _refuse_misfits(models: Models, folder: Path, task: Task, prepared: Prepared) -> None:
+def _refuse_misfits(models: Models, folder: Path, asked: Signature) -> None:
     """Refuse models that were not made for these vectors and classes."""
     for name, model in models.calibrated.items():
-        place = onnx_paths(folder).get(name, folder / "baseline")
-        _refuse_misfit(place, model.signature, task, prepared)
-    for number, network in enumerate(models.repeats, 1):
-        place = repeat_path(folder / REPEATS, number)
-        _refuse_misfit(place, network.signature, task, prepared)
-
-
-def _refuse_misfit(path: Path, signature: Signature, task: Task, prepared: Prepared) -> None:
-    """Refuse a model that was not made for these vectors and classes."""
-    made_for = {
-        "embedder": signature.embedder,
-        "width": signature.width,
-        "classes": list(signature.classes),
-    }
-    asked_of = {
-        "embedder": prepared.about.embedder,
-        "width": prepared.embeddings.width,
-        "classes": list(task.classes),
-    }
-    for name, value in made_for.items():
-        if value != asked_of[name]:
-            problem = f"was made for {name} {value!r}, but the data has {asked_of[name]!r}"
-            raise ModelError(path, problem, "train on this data with `dvc repro`")
+        refuse_misfit(onnx_paths(folder).get(name, folder / "baseline"), model.signature, asked)
+    for number, repeat in enumerate(models.repeats, 1):
+        refuse_misfit(repeat_path(folder / REPEATS, number), repeat.classifier.signature, asked)
 
 
 def _ask(models: Models, held_out: HeldOut) -> Answers:
@@ -221,14 +206,14 @@ def _describe(
 
 
 def _judge(models: Models, answers: Answers, resamples: int, seed: int) -> dict[str, Any]:
-    """Return the verdict; repeats are calibrated as the network is."""
-    held_out, network = answers.held_out, models.calibrated[NETWORK]
+    """Return the verdict over all models and repeats."""
+    held_out = answers.held_out
     matrix = held_out.proteins.embeddings.matrix
     return judge(
         held_out.target,
         held_out.cluster,
         answers.calibrated,
-        [network.calibrate(repeat.predict_probability(matrix)) for repeat in models.repeats],
+        [repeat.predict_probability(matrix) for repeat in models.repeats],
         held_out.task.classes,
         held_out.task.kind == "binary",
         resamples,

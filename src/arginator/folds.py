@@ -58,11 +58,33 @@ class Folds:
 
     def clusters_per_class(self, prepared: Prepared) -> dict[str, dict[str, int]]:
         """Count by fold and label the clusters that hold a protein of that label."""
+        return {
+            fold: {label: len(sizes) for label, sizes in by_label.items()}
+            for fold, by_label in self._cluster_sizes(prepared).items()
+        }
+
+    def effective_clusters(self, prepared: Prepared) -> dict[str, dict[str, float]]:
+        """Return by fold and label how many clusters of equal size would be as diverse.
+
+        That is 1 over the chance that two proteins drawn (with replacement) from a label are of
+        one cluster: the number of clusters if all are alike, hardly above 1 if one is far larger
+        than the others, 0 for a label that is not in a fold. One decimal.
+
+        References:
+            Simpson 1949, doi:10.1038/163688a0; Hill 1973, doi:10.2307/1934352.
+        """
+        return {
+            fold: {label: _effective_number(sizes) for label, sizes in by_label.items()}
+            for fold, by_label in self._cluster_sizes(prepared).items()
+        }
+
+    def _cluster_sizes(self, prepared: Prepared) -> dict[str, dict[str, Int[np.ndarray, " c"]]]:
+        """Return by fold and label the number of its proteins in each cluster that has any."""
         labels = np.array(prepared.labels)
         masks = {fold: self.fold_mask(fold) for fold in FOLDS}
         return {
             fold: {
-                label: len(np.unique(self.cluster[mask & (labels == label)]))
+                label: np.unique(self.cluster[mask & (labels == label)], return_counts=True)[1]
                 for label in prepared.about.labels
             }
             for fold, mask in masks.items()
@@ -82,3 +104,9 @@ class Folds:
                 "run `dvc repro split`",
             )
         return prepared.select(self.fold_mask(fold))
+
+
+def _effective_number(sizes: Int[np.ndarray, " c"]) -> float:
+    """Return the inverse Simpson index of clusters of these sizes, 0 for none."""
+    total = int(sizes.sum())
+    return round(total**2 / int((sizes**2).sum()), 1) if total else 0.0

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Float64, Int
 from sklearn import metrics as sk
 
 from arginator.errors import DataError
+from arginator.reports import rounded
 
 Curve = tuple[Float64[np.ndarray, " points"], Float64[np.ndarray, " points"]]
 
@@ -56,7 +57,7 @@ def classification_report(
         "auprc": _mean_area(sk.average_precision_score, target, probability, looked_for),
         "log_loss": log_loss(target, probability),
     }
-    return {name: _rounded(score) for name, score in scores.items()} | {"per_class": per_class}
+    return {name: rounded(score) for name, score in scores.items()} | {"per_class": per_class}
 
 
 def log_loss(target: Int[np.ndarray, " n"], probability: Float[np.ndarray, "n k"]) -> float:
@@ -183,9 +184,9 @@ def _per_class(
     )
     return {
         name: {
-            "precision": _rounded(precision),
-            "recall": _rounded(recall),
-            "f1": _rounded(f1),
+            "precision": rounded(precision),
+            "recall": rounded(recall),
+            "f1": rounded(f1),
             "support": int(support),
         }
         for name, precision, recall, f1, support in zip(classes, *columns, strict=True)
@@ -221,8 +222,3 @@ def _thin(across: Float[np.ndarray, " m"], up: Float[np.ndarray, " m"], points: 
         kept = np.unique(np.searchsorted(length, wanted).clip(max=len(length) - 1))
         kept[0], kept[-1] = 0, len(length) - 1
     return across[kept].astype(np.float64), up[kept].astype(np.float64)
-
-
-def _rounded(value: float) -> float:
-    """Return a plain number with four decimals and no negative zero."""
-    return round(float(value), 4) + 0.0

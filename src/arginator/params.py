@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from arginator.errors import ParamsError
+from arginator.names import PathName, TaskName
 from arginator.yaml_files import load_yaml
 
 Share = Annotated[float, Field(ge=0.02, le=0.94)]
 NonEmpty = Annotated[str, Field(min_length=1)]
-
-
-def _check_name(name: str) -> str:
-    """Refuse a name that cannot be part of a path and of a command."""
-    if re.fullmatch("[A-Za-z0-9][A-Za-z0-9_-]*", name) is None:
-        expected = "letters, digits, '_' and '-', the first a letter or digit"
-        raise PydanticCustomError("fault", f"is {name!r}, expected {expected}")
-    return name
-
-
-def _check_free(name: str) -> str:
-    """Refuse a name for a task that the data set's own figures go by."""
-    if name == "data":
-        raise PydanticCustomError("fault", "is 'data', as the data set's figures are called")
-    return name
-
-
-PathName = Annotated[str, AfterValidator(_check_name)]
-TaskName = Annotated[PathName, AfterValidator(_check_free)]
 
 
 class Section(BaseModel):

@@ -8,8 +8,9 @@ from typing import Any
 
 from arginator.files import read_json, write_json
 
-MODELS = ("majority", "nearest_neighbour", "logistic_regression", "network", "pruned", "quantized")
-BASELINES = MODELS[:3]
+NETWORK = "network"
+BASELINES = ("majority", "nearest_neighbour", "logistic_regression")
+MODELS = (*BASELINES, NETWORK, "pruned", "quantized")
 DETAIL = "per_class"
 
 
@@ -50,5 +51,8 @@ def _without_detail(scores: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def rounded(value: float) -> float:
-    """Return a plain number with four decimals and no negative zero."""
-    return round(float(value), 4) + 0.0
+    """Return a plain number with four decimals, none of them -0.0.
+
+    A sum taken in another order ends in the same number: its last digits go first.
+    """
+    return round(round(float(value), 10), 4) + 0.0

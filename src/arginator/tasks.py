@@ -125,6 +125,24 @@ def sign(task: Task, width: int, about: Provenance) -> Signature:
     )
 
 
+def refuse_misfit(where: object, signature: Signature, asked: Signature) -> None:
+    """Refuse a model that was made for other vectors or classes than it is asked about.
+
+    Args:
+        where: The model.
+        signature: What it says about itself.
+        asked: What it has to be.
+
+    Raises:
+        ModelError: They differ in embedder, width or classes.
+    """
+    for name in ("embedder", "width", "classes"):
+        found, expected = getattr(signature, name), getattr(asked, name)
+        if found != expected:
+            problem = f"was made for {name} {found!r}, but the data has {expected!r}"
+            raise ModelError(where, problem, "train on this data with `dvc repro`")
+
+
 def class_probability(
     logit: Float[np.ndarray, "n outputs"],
 ) -> Float[np.ndarray, "n k"]:

@@ -11,10 +11,9 @@ from jaxtyping import Float64, Int
 
 from arginator.bootstrap import CONFIDENCE, percentile_interval, resample_clusters
 from arginator.errors import DataError
-from arginator.reports import BASELINES
+from arginator.reports import BASELINES, NETWORK, rounded
 from arginator.weighted_metrics import METRICS, Scores, WeightedReport
 
-NETWORK = "network"
 COMPARED = ("mcc", "macro_f1", "auprc")
 IN_WORDS = {
     "majority": "the majority class",
@@ -181,17 +180,17 @@ def _with_interval(value: float, resampled: Float64[np.ndarray, " b"]) -> Number
     """Return a value and its interval, rounded."""
     interval = percentile_interval(resampled)
     return {
-        "value": _rounded(value),
-        "low": _rounded(interval.low),
-        "high": _rounded(interval.high),
+        "value": rounded(value),
+        "low": rounded(interval.low),
+        "high": rounded(interval.high),
     }
 
 
 def _spread(values: Sequence[float]) -> Numbers:
     """Return how far the networks of several seeds lie apart."""
-    spread = {"lowest": _rounded(min(values)), "highest": _rounded(max(values))}
+    spread = {"lowest": rounded(min(values)), "highest": rounded(max(values))}
     if len(values) > 1:
-        spread["deviation"] = _rounded(float(np.std(values, ddof=1)))
+        spread["deviation"] = rounded(float(np.std(values, ddof=1)))
     return spread
 
 
@@ -216,8 +215,3 @@ def _sentence(difference: Mapping[str, Any], source: str, claims: bool) -> str:
     remarks = ["simulated data"] if "(simulated)" in source else []
     remarks += [] if claims else ["random split, not for claims"]
     return text + (f" ({', '.join(remarks)})" if remarks else "") + "."
-
-
-def _rounded(value: float) -> float:
-    """Return a plain number with four decimals, the same in whatever order its sum was taken."""
-    return round(round(float(value), 10), 4) + 0.0

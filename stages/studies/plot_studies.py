@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from arginator.console import parse_paths, run
+from arginator.drawing.left_out_figures import draw_left_out
 from arginator.drawing.study_figures import (
     draw_ablation,
     draw_gap,
     draw_learning_curve,
-    draw_left_out,
 )
 from arginator.figures import write_figures
 from arginator.files import read_json, replacing_folder

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import log_loss
 
 from arginator.agreement import judge_agreement
 from arginator.baselines import fit_baselines, save_baselines
 from arginator.calibrated import (
     CalibratedModel,
-    calibrate_models,
     load_calibrated,
+    load_calibrated_repeats,
     load_novelty,
-    training_prior,
-    write_calibration,
 )
-from arginator.calibration_files import read_calibration
+from arginator.calibration_files import read_calibration, read_repeats
+from arginator.calibration_fold import calibrate_models, training_prior, write_lessons
 from arginator.calls import possible_calls
 from arginator.compression import export_onnx
 from arginator.conformal import fit_conformal
@@ -30,6 +30,7 @@ from arginator.folds import FOLDS, Folds
 from arginator.novelty import doubt, fit_novelty
 from arginator.params import BaselineParams, BinaryTask, EvaluateParams, MulticlassTask
 from arginator.prepared import Prepared, Provenance
+from arginator.repeats import write_index
 from arginator.reports import MODELS
 from arginator.tasks import define_task, sign
 
@@ -68,7 +69,7 @@ def make_data(n=600):
 
 
 def make_models(folder, name, prepared, folds):
-    """Write baselines and three times a network that is the logistic regression, too sure."""
+    """Write baselines and networks that are the logistic regression, too sure; a repeat more so."""
     task = define_task(name, TASKS[name], ABOUT)
     train, validation = folds.select(prepared, "train"), folds.select(prepared, "validation")
     signature = sign(task, WIDTH, ABOUT)
@@ -77,20 +78,21 @@ def make_models(folder, name, prepared, folds):
     baselines = fit_baselines(train, validation, task, params, seed=0)
     save_baselines(baselines, signature, folder / "baseline")
     regression = baselines["logistic_regression"]
-    network = FeedForward(Shape(WIDTH, (), task.outputs, 0.0, "relu", "none")).eval()
-    with torch.no_grad():
-        network.output.weight.copy_(torch.from_numpy(4 * regression.weight).float())
-        network.output.bias.copy_(torch.from_numpy(4 * regression.bias).float())
-    for name in ("onnx", "pruned", "quantized"):
-        (folder / name).mkdir()
+    for name, times in (("onnx", 4), ("pruned", 4), ("quantized", 4), ("repeats/1", 12)):
+        network = FeedForward(Shape(WIDTH, (), task.outputs, 0.0, "relu", "none")).eval()
+        with torch.no_grad():
+            network.output.weight.copy_(torch.from_numpy(times * regression.weight).float())
+            network.output.bias.copy_(torch.from_numpy(times * regression.bias).float())
+        (folder / name).mkdir(parents=True)
         export_onnx(network, signature, folder / name / "model.onnx")
+    write_index([1], folder / "repeats")
     return task
 
 
 def calibrate(folder, task, prepared, folds, imbalance="class_weights"):
     learned = calibrate_models(prepared, folds, task, folder, imbalance, PARAMS)
     with replacing_folder(folder / "calibration") as temporary:
-        write_calibration(*learned, temporary)
+        write_lessons(learned, temporary)
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +150,36 @@ def test_a_network_too_sure_of_itself_is_made_as_sure_as_the_one_it_exaggerates(
     )
     assert gap < 0.015
     assert gap < raw_gap / 2
+
+
+def test_a_repeat_is_made_as_sure_as_its_own_errors_warrant(case):
+    task, folder, loaded, held_out = case
+    matrix = held_out["test"].embeddings.matrix
+    target = task.encode(held_out["test"].labels)
+    (repeat,) = load_calibrated_repeats(folder)
+    borrowed = loaded["network"].calibrate(repeat.raw(matrix))
+    own = repeat.predict_probability(matrix)
+    assert log_loss(target, own) < 0.95 * log_loss(target, borrowed)
+    assert repeat.calibration != loaded["network"].calibration
+
+
+@pytest.mark.parametrize(
+    ("maps", "problem"),
+    [
+        (0, "is of 0 repeats, but there are 1; run `dvc repro calibrate`"),
+        (2, "is of 2 repeats, but there are 1; run `dvc repro calibrate`"),
+    ],
+)
+def test_calibrations_of_other_repeats_are_refused(models, maps, problem):
+    path = models / "group" / "calibration" / "repeats.json"
+    whole = read_repeats(path).to_dict()
+    try:
+        write_json(whole | {"repeats": whole["repeats"] * maps}, path)
+        with pytest.raises(ModelError) as caught:
+            load_calibrated_repeats(models / "group")
+        assert str(caught.value) == f"{path}: {problem}"
+    finally:
+        write_json(whole, path)
 
 
 def test_sets_are_those_of_the_models_own_probabilities(case):
@@ -222,8 +254,8 @@ def test_two_calibrations_have_equal_bytes(models, tmp_path):
     for name in ("one", "two"):
         learned = calibrate_models(prepared, folds, task, models / "group", "class_weights", PARAMS)
         (tmp_path / name).mkdir()
-        write_calibration(*learned, tmp_path / name)
-    for name in ("calibration.json", "novelty.safetensors"):
+        write_lessons(learned, tmp_path / name)
+    for name in ("calibration.json", "repeats.json", "novelty.safetensors"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
@@ -250,8 +282,8 @@ def test_a_model_of_other_vectors_is_an_error(models):
     with pytest.raises(ModelError) as caught:
         calibrate_models(other, folds, task, models / "group", "none", PARAMS)
     assert str(caught.value) == (
-        "model 'majority': was made for ('kmer', 12, ('other', 'hit')), but the data and the task "
-        "have ('prott5', 12, ('other', 'hit')); train on this data with `dvc repro`"
+        "model 'majority': was made for embedder 'kmer', but the data has 'prott5'; "
+        "train on this data with `dvc repro`"
     )
 
 

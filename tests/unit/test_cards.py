@@ -176,6 +176,7 @@ def make_split(claims, method):
         "cluster_by": "embedding", "largest_cluster": 240, "above_limit": 0 if claims else 2345,
         "folds": {fold: {"proteins": 9000, "A": 3000, "B": 2750, "non": 3250} for fold in FOLDS},
         "clusters_per_class": {fold: {"A": 70, "B": 1, "non": 900} for fold in FOLDS},
+        "effective_clusters": {fold: {"A": 12.5, "B": 1.0, "non": 300.0} for fold in FOLDS},
         "similarity_to_train": {
             fold: {"median": 0.25, "p95": 0.4, "max": 0.4999} for fold in FOLDS[1:]
         },

@@ -132,11 +132,11 @@ def test_a_large_group_goes_to_training_although_its_fold_stays_short():
     ]
 
 
-def test_a_group_that_is_most_of_what_is_left_of_a_class_goes_to_training():
+@pytest.mark.parametrize("fractions", [(0.6, 0.1, 0.1, 0.2), (0.5, 0.1, 0.2, 0.2)])
+def test_a_group_that_is_most_of_what_is_left_of_a_class_goes_to_training(fractions):
     group = np.repeat(np.arange(11), [700, 18, *[2] * 9])
-    fractions = np.array([0.6, 0.1, 0.1, 0.2])
     label = np.zeros(len(group), dtype=int)
-    fold = deal_groups(group, label, fractions, 0, 0.2)
+    fold = deal_groups(group, label, np.array(fractions), 0, 0.2)
     sizes = [np.bincount(group)[np.unique(group[fold == place])] for place in (1, 2, 3)]
     assert all(set(size) == {2} for size in sizes)
 

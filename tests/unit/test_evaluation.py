@@ -10,9 +10,10 @@ import torch
 
 from arginator.answers import hold_out
 from arginator.baselines import fit_baselines, save_baselines
-from arginator.calibrated import calibrate_models, load_calibrated, load_novelty, write_calibration
+from arginator.calibrated import load_calibrated, load_calibrated_repeats, load_novelty
+from arginator.calibration_fold import calibrate_models, write_lessons
 from arginator.calibration_reports import score_probabilities
-from arginator.classifiers import OnnxClassifier, onnx_paths
+from arginator.classifiers import onnx_paths
 from arginator.compression import export_onnx, prune_network, quantize_onnx
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError, ModelError
@@ -87,8 +88,8 @@ def make_models(folder, task, prepared, folds):
     quantize_onnx(paths["network"], paths["quantized"])
     export_onnx(prune_network(network, 0.2, vectors), signature, repeat_path(folder / "repeats", 1))
     write_index([1], folder / "repeats")
-    calibration = calibrate_models(prepared, folds, task, folder, "class_weights", PARAMS)
-    write_calibration(*calibration, folder / "calibration")
+    lessons = calibrate_models(prepared, folds, task, folder, "class_weights", PARAMS)
+    write_lessons(lessons, folder / "calibration")
 
 
 def make_network(regression, task):
@@ -176,16 +177,15 @@ def test_there_is_every_report_and_each_says_what_it_is_about(case):
         assert evaluation.details[name]["model"] == "quantized"
 
 
-def test_the_verdict_is_over_clusters_and_over_networks_calibrated_alike(case):
+def test_the_verdict_is_over_clusters_and_over_networks_each_with_its_calibration(case):
     task, prepared, folds, folder, evaluation = case
     test = hold_out(prepared, folds, "test", task, AUDIT, BANDS)
-    repeat = OnnxClassifier(folder / "repeats" / "1" / "model.onnx")
-    raw = repeat.predict_probability(test.proteins.embeddings.matrix)
+    (repeat,) = load_calibrated_repeats(folder)
     expected = judge(
         test.target,
         test.cluster,
         calibrated(case),
-        [load_calibrated(folder)["network"].calibrate(raw)],
+        [repeat.predict_probability(test.proteins.embeddings.matrix)],
         task.classes,
         task.kind == "binary",
         PARAMS.resamples,
@@ -281,7 +281,7 @@ def test_what_is_written_can_be_read_back_and_is_the_same_each_time(case, tmp_pa
         ({"width": 5}, "was made for width 64, but the data has 5"),
         (
             {"classes": ("hit", "other")},
-            "was made for classes ['other', 'hit'], but the data has ['hit', 'other']",
+            "was made for classes ('other', 'hit'), but the data has ('hit', 'other')",
         ),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

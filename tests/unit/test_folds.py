@@ -51,6 +51,18 @@ def test_clusters_are_counted_by_fold_and_class():
     }
 
 
+@pytest.mark.parametrize(
+    ("sizes", "expected"), [([5, 5, 5], 3.0), ([9, 1], 1.2), ([1], 1.0), ([98, 1, 1], 1.0)]
+)
+def test_a_cluster_far_larger_than_the_others_counts_for_nearly_all(sizes, expected):
+    cluster = np.repeat(np.arange(len(sizes)), sizes)
+    ids = tuple(f"p{row}" for row in range(len(cluster)))
+    folds = Folds(ids, cluster, ("test",) * len(ids), np.zeros(len(ids), np.float32))
+    found = folds.effective_clusters(make_prepared(ids))
+    empty = {fold: {"A": 0.0} for fold in ("train", "validation", "calibration")}
+    assert found == empty | {"test": {"A": expected}}
+
+
 @pytest.mark.parametrize("ids", [("p1", "p2"), ("p1", "p3", "p2")])
 def test_folds_of_other_proteins_are_refused(ids):
     with pytest.raises(DataError) as caught:

@@ -156,7 +156,12 @@ def test_a_number_out_of_range_is_named_with_the_range(key: str, value: float, p
         (
             "tasks.data",
             {"kind": "multiclass"},
-            "a key of 'tasks' is 'data', as the data set's figures are called",
+            "a key of 'tasks' is 'data', as the folder of the data set's figures is called",
+        ),
+        (
+            "tasks.studies",
+            {"kind": "multiclass"},
+            "a key of 'tasks' is 'studies', as the folder of the studies is called",
         ),
         (
             "tasks.binary.positive_name",

@@ -117,6 +117,7 @@ def test_the_audit_counts_proteins_and_clusters():
         "largest_cluster": 10,
         "folds": {fold: ten for fold in FOLDS},
         "clusters_per_class": {fold: {"A": 1, "B": 1} for fold in FOLDS},
+        "effective_clusters": {fold: {"A": 1.0, "B": 1.0} for fold in FOLDS},
         "band_limits": {"near": 0.3, "far": 0.2},
         "leak_score": dict.fromkeys(FOLDS[1:], 0.0),
         "above_limit": 0,
@@ -221,15 +222,15 @@ def test_no_test_or_calibration_protein_is_a_near_copy_of_a_validation_protein(c
         assert highest <= 0.8 + 1e-6
 
 
-def test_a_class_that_rests_on_a_single_cluster_is_named_in_one_warning(caplog):
+def test_a_class_that_rests_on_one_cluster_is_named_in_one_warning(caplog):
     family = np.repeat(np.arange(13), 10)
     given_folds = tuple(np.repeat([*FOLDS * 3, "train"], 10).tolist())
     labels = "AAAAAAAABBBBB"
     split(make_prepared(family, labels, given_folds=given_folds), make_params("given"), 0)
     assert [record.getMessage() for record in caplog.records] == [
-        "data set 'toy': a single cluster of similar proteins stands for a whole class ('B' in "
-        "validation, 'B' in calibration, 'B' in test); scores of that class there rest on one "
-        "family"
+        "data set 'toy': one cluster of similar proteins is most of a class (effective number of "
+        "clusters of 'B' in validation: 1, 'B' in calibration: 1, 'B' in test: 1); scores of that "
+        "class there rest on one family"
     ]
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from arginator.drawing.canvas import COMPARED, MODEL_COLOURS, house_style, write_figure
+from arginator.drawing.left_out_figures import draw_left_out
 from arginator.drawing.study_figures import (
     draw_ablation,
     draw_gap,
     draw_learning_curve,
-    draw_left_out,
 )
 
 METRICS = ("mcc", "macro_f1", "auprc")
@@ -66,7 +66,8 @@ def make_left_out(classes="AB", families=("TEM",)):
         "classes": {name: describe(name) for name in classes},
         "families": {name: describe("A") for name in families},
     }
-    return {**FACTS, "claims": True, "neighbours": 5, "alpha": 0.05, **found}
+    about = {"claims": True, "neighbours": 5, "alpha": 0.05, "labels": [*"ABCD", "non"]}
+    return {**FACTS, **about, **found}
 
 
 FIGURES = {

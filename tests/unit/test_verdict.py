@@ -115,6 +115,17 @@ def test_the_network_is_the_mean_of_its_seeds_and_their_spread_is_told():
     assert found["seed_spread"]["mcc"] == pytest.approx(spread, abs=1e-4)
 
 
+def test_a_difference_is_that_of_the_values_shown():
+    target, cluster = make_fold()
+    found = verdict(target, cluster, models(target), [answers(target, 1.0, 5)])
+    for name, by_metric in found["differences"].items():
+        for metric, one in by_metric.items():
+            value, other = (
+                found["models"][model][metric]["value"] for model in (name, one["against"])
+            )
+            assert one["value"] == pytest.approx(value - other, abs=1.6e-4)
+
+
 def test_one_seed_has_no_deviation():
     target, cluster = make_fold()
     assert list(verdict(target, cluster, models(target))["seed_spread"]["mcc"]) == [
@@ -163,6 +174,16 @@ def test_each_metric_is_compared_to_its_own_best_baseline_the_first_of_equals():
     probability["logistic_regression"] = answers(target, 9.0, 5)
     differences = verdict(target, cluster, probability)["differences"]["network"]
     assert {one["against"] for one in differences.values()} == {"logistic_regression"}
+    classes = np.eye(3)[target]
+    half_right = np.where(np.arange(len(target))[:, None] % 2, classes, np.roll(classes, 1, axis=1))
+    probability["nearest_neighbour"] = half_right  # better calls
+    probability["logistic_regression"] = 0.25 + 0.1 * classes + 0.15 * np.eye(3)[2]  # better ranks
+    differences = verdict(target, cluster, probability)["differences"]["network"]
+    assert {metric: one["against"] for metric, one in differences.items()} == {
+        "mcc": "nearest_neighbour",
+        "macro_f1": "nearest_neighbour",
+        "auprc": "logistic_regression",
+    }
 
 
 def test_a_network_equal_to_the_best_baseline_has_no_difference_at_all():
@@ -230,8 +251,10 @@ def test_a_fold_without_two_classes_is_refused(target):
 )
 def test_the_sentence_follows_the_interval(network, logistic, beginning):
     target, cluster = make_fold()
-    found = verdict(target, cluster, models(target, network, logistic))
+    source = "demo (simulated)"
+    found = verdict(target, cluster, models(target, network, logistic), source=source, claims=False)
     assert found["sentence"].startswith(beginning)
+    assert found["sentence"] == _sentence(found["differences"]["network"]["mcc"], source, False)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from arginator.drawing.canvas import COMPARED, INK, MODEL_COLOURS, name_model
 DOT = 6.5  # points across
 NARROWEST_LABELLED = 0.15  # share of a bar below which its number does not fit
 DARK = 0.5  # brightness below which writing on a bar is white
+RING: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "markeredgewidth": 1.8}
+HALVES = np.linspace(0, 1, 3)
 
 
 def draw_dot(

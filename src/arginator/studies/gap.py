@@ -8,6 +8,7 @@ from typing import Any
 from arginator.folds import BANDS
 from arginator.params import SplitParams
 from arginator.prepared import Prepared
+from arginator.reports import rounded
 from arginator.splits import split
 from arginator.studies.runs import Recipe, answer, fit_models, gather, name_source, score
 from arginator.tasks import Task
@@ -69,6 +70,6 @@ def _subtract(
 ) -> dict[str, dict[str, float]]:
     """Return left minus right for each score of each model."""
     return {
-        model: {name: round(value - right[model][name], 4) + 0.0 for name, value in scores.items()}
+        model: {name: rounded(value - right[model][name]) for name, value in scores.items()}
         for model, scores in left.items()
     }

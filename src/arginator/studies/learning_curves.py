@@ -13,8 +13,8 @@ from jaxtyping import Float64, Int
 from arginator.folds import Folds
 from arginator.params import StudiesParams
 from arginator.prepared import Prepared
+from arginator.reports import NETWORK, rounded
 from arginator.studies.runs import (
-    NETWORK,
     Material,
     Recipe,
     Scores,
@@ -121,7 +121,7 @@ def _summarise(scores: Sequence[Scores]) -> dict[str, dict[str, float]]:
     """Return mean, lowest and highest of each score."""
     return {
         metric: {
-            "mean": round(fmean(one[metric] for one in scores), 4) + 0.0,
+            "mean": rounded(fmean(one[metric] for one in scores)),
             "lowest": min(one[metric] for one in scores),
             "highest": max(one[metric] for one in scores),
         }

@@ -16,6 +16,7 @@ from arginator.folds import Folds
 from arginator.novelty import doubt, fit_novelty
 from arginator.params import BinaryTask, EvaluateParams, MulticlassTask
 from arginator.prepared import Prepared
+from arginator.reports import rounded
 from arginator.studies.runs import Recipe, fit_network, gather
 from arginator.tasks import Task, define_task
 
@@ -66,11 +67,11 @@ def measure_left_out(
         families: How many to leave out.
 
     Returns:
-        `source`, `claims`, `neighbours`, `alpha`, `classes` and `families`, each with `label`,
-        `left_out` (proteins), `proteins` (those judged), `known`, `auroc` (left out against known)
-        of distance and confidence, the share `flagged` of those judged, that of the known
-        (`false_flags`), both by the threshold set on the calibration fold, and what the network
-        `called` those judged; and those `skipped`, with the reason.
+        `source`, `claims`, `neighbours`, `alpha`, the data set's `labels`, and `classes` and
+        `families`, each with `label`, `left_out` (proteins), `proteins` (those judged), `known`,
+        `auroc` (left out against known) of distance and confidence, the share `flagged` of those
+        judged, that of the known (`false_flags`), both by the threshold set on the calibration
+        fold, and what the network `called` those judged; and those `skipped`, with the reason.
 
     Raises:
         DataError: The folds are of other proteins.
@@ -92,6 +93,7 @@ def measure_left_out(
         "claims": audit["claims"],
         "neighbours": params.novelty_neighbours,
         "alpha": params.novelty_alpha,
+        "labels": list(prepared.about.labels),
         **found,
     }
 
@@ -171,8 +173,8 @@ def _measure(
         "proteins": len(new),
         "known": len(known),
         "auroc": {"distance": _auroc(distance), "confidence": _auroc(confidence)},
-        "flagged": round(float(index.flag(distance["new"]).mean()), 4),
-        "false_flags": round(float(index.flag(distance["known"]).mean()), 4),
+        "flagged": rounded(index.flag(distance["new"]).mean()),
+        "false_flags": rounded(index.flag(distance["known"]).mean()),
         "called": dict(zip(task.classes, called.tolist(), strict=True)),
     }
 
@@ -192,4 +194,4 @@ def _auroc(score: Mapping[str, Float64[np.ndarray, " _"]]) -> float:
     """Return the chance that one that is new has a higher score than one that is known."""
     new, known = score["new"], score["known"]
     is_new = np.repeat([True, False], [len(new), len(known)])
-    return round(float(roc_auc_score(is_new, np.concatenate([new, known]))), 4)
+    return rounded(roc_auc_score(is_new, np.concatenate([new, known])))

@@ -16,19 +16,17 @@ from jaxtyping import Bool, Float, Float64, Int
 
 from arginator.baseline_models import Baseline
 from arginator.baselines import fit_baselines
-from arginator.calibrated import METHODS_OF, training_prior
-from arginator.calibration import METHODS, Calibration, fit_calibration
+from arginator.calibrated import CalibratedClassifier
+from arginator.calibration_fold import CalibrationFold
 from arginator.ffnn import FeedForward
 from arginator.folds import Folds
 from arginator.metrics import classification_report
 from arginator.params import BaselineParams, ModelParams, TrainParams
 from arginator.prepared import Prepared
-from arginator.prevalence import class_shares
-from arginator.reports import DETAIL
+from arginator.reports import DETAIL, NETWORK, rounded
 from arginator.tasks import Task, class_probability
 from arginator.training import train
 
-NETWORK = "network"
 YARDSTICKS = ("nearest_neighbour", "logistic_regression")
 BLOCK_ROWS = 8192
 
@@ -79,16 +77,7 @@ class TorchClassifier:
         return class_probability(np.concatenate(logits))
 
 
-@dataclass(frozen=True)
-class FittedModel:
-    """A classifier and its calibration."""
-
-    classifier: Baseline | TorchClassifier
-    calibration: Calibration
-
-    def predict_probability(self, matrix: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n k"]:
-        """Return one calibrated probability a class, at the calibration fold's prevalence."""
-        return self.calibration.apply(self.classifier.predict_probability(matrix))
+FittedModel = CalibratedClassifier[Baseline | TorchClassifier]
 
 
 def name_source(prepared: Prepared) -> str:
@@ -180,7 +169,7 @@ def _score(
     present = len(np.unique(target))
     if present < 2:
         right = probability.argmax(axis=1) == target
-        return {"accuracy": round(float(right.mean()), 4)} if present else {}
+        return {"accuracy": rounded(right.mean())} if present else {}
     report = classification_report(target, probability, task.classes, task.kind == "binary")
     return {name: value for name, value in report.items() if name != DETAIL}
 
@@ -189,17 +178,11 @@ def _calibrate(
     name: str, classifier: Baseline | TorchClassifier, material: Material, recipe: Recipe
 ) -> FittedModel:
     """Fit the calibration of a model, as the record's stage does."""
-    task, held_out = material.task, material.calibration
-    target = task.encode(held_out.labels)
-    learned = class_shares(task.encode(material.train.labels), task.classes, "training fold")
-    prevalence = class_shares(target, task.classes, "calibration fold")
-    calibration = fit_calibration(
-        classifier.predict_probability(held_out.embeddings.matrix),
-        target,
+    fold = CalibrationFold(
+        material.train,
+        material.calibration,
         material.cluster,
-        task.classes,
-        training_prior(name, recipe.train.imbalance, learned, prevalence),
-        prevalence,
-        METHODS_OF.get(name, METHODS),
+        material.task,
+        recipe.train.imbalance,
     )
-    return FittedModel(classifier, calibration)
+    return FittedModel(classifier, fold.calibrate(name, classifier))
