@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import platform
 import re
@@ -12,13 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
+Answer = TypeVar("Answer")
 RUNNING = re.compile(r"^Running stage '(.+)':")
 
 
@@ -107,6 +110,24 @@ def score_table(clone: Path, task: str) -> str:
     ]
     about = f"{scores['source']}, fold {scores['fold']}, {scores['proteins']:,} proteins"
     return f"{task} ({about})\n\n" + markdown(("model", *columns), rows)
+
+
+def in_own_process(work: Callable[..., Answer], *arguments: object) -> Answer:
+    """Return what `work` returns in a process of its own."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        return process.submit(work, *arguments).result()
+
+
+def core_seconds() -> float:
+    """Return the processor time of this process and of those it has waited for."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def peak_mib() -> float:
+    """Return the largest resident memory of this process or one that it started."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(usage.ru_maxrss for usage in usages) / 1024
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -9,17 +9,14 @@ of what torch's matrix product of blocks as large reaches, measured just before 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import resource
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float32, Int
+from measuring import in_own_process
 
-Answer = TypeVar("Answer")
 MAX_SIMILARITY = 0.5
 HELD_OUT = 0.4
 TORCH_REPEATS = 100
@@ -85,12 +82,6 @@ def torch_speed(width: int) -> float:
             start = time.perf_counter()
         torch.mm(left, right.T, out=product)
     return TORCH_REPEATS * 2e-9 * BLOCK_ROWS**2 * width / (time.perf_counter() - start)
-
-
-def in_own_process(work: Callable[..., Answer], *arguments: object) -> Answer:
-    """Return what `work` returns in a process of its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(work, *arguments).result()
 
 
 def comparisons(method: str, proteins: int) -> float:

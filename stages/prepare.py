@@ -7,6 +7,7 @@ from arginator.files import write_json
 from arginator.params import load_params
 from arginator.preparation import prepare, write_left_out
 from arginator.prepared import write_prepared
+from arginator.tasks import define_task
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -14,6 +15,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse_paths(argv, inputs=["source"], outputs=["prepared", "left_out", "metrics"])
     params = load_params(args.params)
     preparation = prepare(args.source, params.embedder)
+    for name, task in params.tasks.items():
+        define_task(name, task, preparation.prepared.about)
     write_prepared(preparation.prepared, args.prepared)
     write_left_out(preparation.left_out, args.left_out)
     write_json(preparation.summary, args.metrics)

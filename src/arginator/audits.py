@@ -18,6 +18,7 @@ from arginator.similarity import nearest
 
 TOTAL = "proteins"  # the key of a fold's total among its labels
 CLEARLY_SHORT = 0.9  # of a class's target in a fold; less is worth a warning
+CLAIMABLE = 0.9  # a limit above this lets near-copies into training, whatever made the vectors
 FEW = 2  # effective clusters of a class in a fold; fewer are worth a warning
 logger = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ def describe_folds(
     return {
         "source": f"{about.source} (simulated)" if about.simulated else about.source,
         "method": params.method,
-        "claims": params.method != "random",
+        "claims": params.method != "random" and limit_of(params)[1] <= CLAIMABLE,
         "cluster_by": params.cluster_by,
         "max_similarity": params.max_similarity,
         **dict([limit_of(params)]),
@@ -160,6 +161,7 @@ def describe_folds(
         },
         "clusters_per_class": folds.clusters_per_class(prepared),
         "effective_clusters": folds.effective_clusters(prepared),
+        **_count_relatives(prepared, folds),
         "similarity_to_train": {fold: _summarise(to_train[masks[fold]]) for fold in FOLDS[1:]},
         "similarity_to_validation": {
             fold: _summarise(to_validation[masks[fold]]) for fold in FOLDS[2:]
@@ -173,6 +175,16 @@ def leak_scores(folds: Folds, to_train: Neighbours, limit: float) -> dict[str, f
     """Return the share of each held-out fold that is more similar than `limit` to training."""
     leaks = to_train.above(limit)
     return {fold: rounded(leaks[folds.fold_mask(fold)].mean()) for fold in FOLDS[1:]}
+
+
+def _count_relatives(prepared: Prepared, folds: Folds) -> dict[str, dict[str, int]]:
+    """Count the held-out proteins whose given cluster is in training too, if any is given."""
+    if not any(prepared.given_clusters):
+        return {}
+    given = np.array([name or "" for name in prepared.given_clusters])
+    trained = np.isin(given, np.unique(given[folds.fold_mask(FOLDS[0])])) & (given != "")
+    found = {fold: int((trained & folds.fold_mask(fold)).sum()) for fold in FOLDS[1:]}
+    return {"relatives_in_training": found}
 
 
 def _count_bands(folds: Folds, bands: Bands) -> dict[str, dict[str, int]]:

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Int
 
 from arginator.bootstrap import Interval, draw_clusters, percentile_interval
 
+FEW = 30  # clusters below which resamples of them say too little
 DEVIATES = 1.959963984540054  # the standard normal distribution's middle 95 % lies within these
 
 
@@ -17,9 +18,10 @@ def share_interval(
 ) -> Interval:
     """Return a 95 % interval of the share of proteins that are hit; it is never empty.
 
-    The percentiles of the share in resamples of whole clusters. Where they fall together, as with
-    a single cluster or where none or all are hit, resampling knows no doubt: then Wilson's
-    interval, with each cluster as one trial. Does not depend on the order of the proteins.
+    The percentiles of the share in resamples of whole clusters. Few clusters make them too near
+    to each other, and none or all hit makes them fall together, since resampling cannot draw what
+    was not seen: then the interval also spans Wilson's, with each cluster as one trial. Does not
+    depend on the order of the proteins.
 
     Args:
         hit: Whether each protein is; one or more of them.
@@ -32,9 +34,10 @@ def share_interval(
     hits = np.bincount(number[hit], minlength=len(size))
     blocks = draw_clusters(len(size), resamples, seed)
     interval = percentile_interval(np.concatenate([(c @ hits) / (c @ size) for c in blocks]))
-    if interval.low < interval.high:
+    if len(size) >= FEW and interval.low < interval.high:
         return interval
-    return wilson_interval(float(np.mean(hit)), len(size))
+    wilson = wilson_interval(float(np.mean(hit)), len(size))
+    return Interval(min(interval.low, wilson.low), max(interval.high, wilson.high))
 
 
 def wilson_interval(share: float, trials: int) -> Interval:

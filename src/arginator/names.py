@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-TAKEN = {"data": "the data set's figures", "studies": "the studies"}
+TAKEN = {"data": "the data set's figures", "figures": "all figures", "studies": "the studies"}
 
 
 def _check_name(name: str) -> str:

@@ -51,6 +51,7 @@ def report_novelty(
             "per_class": {name: share(mask) for name, mask in held_out.class_masks().items()},
             "per_band": {name: share(mask) for name, mask in held_out.band_masks().items()},
         },
+        "doubtful": rounded((scores["confidence"] > confidence_threshold).mean()),
         "accuracy": {
             name: rounded(1 - wrong[mask].mean()) for name, mask in groups.items() if mask.any()
         },

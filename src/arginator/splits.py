@@ -148,7 +148,9 @@ def _make_folds(
     for index, name in enumerate(prepared.about.labels):
         groups = len(np.unique(group[label == index]))
         if groups < len(FOLDS):
-            problem = f"class {name!r} has {groups} {unit}, expected at least {len(FOLDS)}"
+            problem = (
+                f"class {name!r} has too few {unit} ({groups}), expected at least {len(FOLDS)}"
+            )
             raise DataError(name_data_set(prepared), f"{problem}, one for each fold", remedy)
     fractions = np.array([getattr(params.fractions, fold) for fold in FOLDS])
     fold = deal_groups(group, label, fractions, seed, params.largest_share if by_cluster else None)

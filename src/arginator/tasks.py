@@ -57,7 +57,7 @@ def define_task(name: str, params: BinaryTask | MulticlassTask, about: Provenanc
     if unknown:
         raise ParamsError(
             where,
-            f"{len(unknown)} labels are not in data set {about.source!r} (first: {unknown[0]!r}); "
+            f"labels not in data set {about.source!r}: {', '.join(map(repr, unknown))}; "
             f"it has {', '.join(labels)}",
             "name labels that it has",
         )

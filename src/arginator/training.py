@@ -86,6 +86,7 @@ def fine_tune(
     epochs: int,
     learning_rate: float,
     seed: int,
+    logger: Logger | None = None,
 ) -> Trained:
     """Train a copy of `network` further; `epochs` and `learning_rate` replace those of `params`.
 
@@ -101,7 +102,7 @@ def fine_tune(
     params = params.model_copy(update={"epochs": epochs, "learning_rate": learning_rate})
     folds = TrainingFolds(train, validation, task, params, seed)
     with _reproducible(seed, params):
-        return _fit(network.train(), folds, params, None)
+        return _fit(network.train(), folds, params, logger)
 
 
 def write_history(history: Sequence[Row], path: Path) -> None:

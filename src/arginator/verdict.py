@@ -213,5 +213,5 @@ def _sentence(difference: Mapping[str, Any], source: str, claims: bool) -> str:
             f"{other}'s by {value:+.3f} [{low:.3f}, {high:.3f}]"
         )
     remarks = ["simulated data"] if "(simulated)" in source else []
-    remarks += [] if claims else ["random split, not for claims"]
+    remarks += [] if claims else ["near-copies in training, not for claims"]
     return text + (f" ({', '.join(remarks)})" if remarks else "") + "."

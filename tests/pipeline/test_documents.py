@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -66,3 +67,16 @@ def test_the_file_map_names_what_is_there() -> None:
     assert len(named) >= 10
     for name in named:
         assert (ROOT / name).exists(), name
+
+
+def test_the_example_of_a_diff_starts_from_the_scores_in_git() -> None:
+    rows = re.findall(
+        r"^(metrics/\S+)\s+(\w+)\.(\w+)\s+([\d.]+)\s+([\d.]+)\s+(-?[\d.]+)$",
+        TEXT["README.md"],
+        re.M,
+    )
+    assert len(rows) == 4
+    for path, model, metric, head, workspace, change in rows:
+        scores = json.loads((ROOT / path).read_text("utf-8"))
+        assert float(head) == scores[model][metric], (path, metric)
+        assert float(change) == pytest.approx(float(workspace) - float(head), abs=1e-9)

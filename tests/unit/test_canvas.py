@@ -31,7 +31,7 @@ RANDOM = {"source": "amrfinder", "claims": False}
     [
         (REAL, "amrfinder", True),
         (SIMULATED, "simulated data", False),
-        (RANDOM, "amrfinder · random split, not for claims", False),
+        (RANDOM, "amrfinder · near-copies in training, not for claims", False),
     ],
 )
 def test_headline_says_what_speaks_against_quoting_a_result(facts, words, for_claims):

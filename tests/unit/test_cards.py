@@ -209,6 +209,7 @@ def make_facts(claims=True, method="cluster", classes=tuple(LABELS)):
         },
         "novelty": head | {
             "model": "quantized", "neighbours": 5, "threshold": 0.8642, "confidence_threshold": 0.2,
+            "doubtful": 0.07,
             "flagged": {
                 "overall": 0.04, "per_class": dict.fromkeys(classes, 0.04),
                 "per_band": {"near": 0.0, "far": 0.09},
@@ -463,7 +464,7 @@ def test_a_binary_model_names_its_positive_class():
 def test_the_embedder_is_told_by_its_name():
     kmer = render(signature=replace(SIGNATURE, embedder="kmer-2-3"))
     assert "`kmer-2-3` counts 2- and 3-mers, hashed to 1,024 signed counts" in kmer
-    assert "relatives of 40 to 60 % identical residues" in kmer
+    assert "relatives of 40 to 70 % identical residues" in kmer
     other = render(signature=replace(SIGNATURE, embedder="prott5"))
     assert "hashed" not in other
     assert "k-mer vectors" not in other
@@ -492,7 +493,8 @@ def test_classes_and_bands_that_miss_their_coverage_are_named_as_limits():
     facts["coverage"]["per_class"]["B"] |= {"coverage": 0.5, "low": 0.3, "high": 0.8999}
     facts["coverage"]["per_band"]["far"] |= {"coverage": 0.85, "low": 0.7, "high": 0.9}
     assert (
-        f"{promise} than the 10 % they may, beyond chance: B, 50 % of 1,200 covered.\n"
+        f"{promise} than the 10 % they may, even at the upper end of the interval over test "
+        "clusters: B, 50 % of 1,200 covered.\n"
     ) in section(render(facts=facts), "Bias, risks, and limitations")
 
 

@@ -125,8 +125,8 @@ def test_given_clusters_that_part_near_copies_are_refused():
 
 def test_given_clusters_too_few_for_the_folds_are_named():
     assert refusal(make_prepared(clusters=tuple("ab" * 12)), make_params("given")) == (
-        "data set 'toy': class 'A' has 2 clusters of similar proteins, expected at least 4, one "
-        "for each fold; add proteins of that class or leave it out"
+        "data set 'toy': class 'A' has too few clusters of similar proteins (2), expected at least "
+        "4, one for each fold; add proteins of that class or leave it out"
     )
 
 

@@ -340,7 +340,7 @@ def test_figures_need_no_font_script_or_other_file_and_carry_no_date(tmp_path):
     [
         ("demo (simulated)", True, "simulated data ·"),
         ("amrfinder", True, "amrfinder ·"),
-        ("amrfinder", False, "amrfinder · random split, not for claims ·"),
+        ("amrfinder", False, "amrfinder · near-copies in training, not for claims ·"),
     ],
 )
 def test_every_figure_names_its_data(source, claims, beginning):

@@ -15,12 +15,20 @@ CLUSTERED = npst.arrays(np.int64, st.integers(1, 40), elements=st.integers(0, 9)
 
 def test_it_is_the_percentiles_of_the_share_in_rows_drawn_by_cluster():
     rng = np.random.default_rng(0)
-    cluster = rng.integers(20, size=200)
+    cluster = rng.integers(40, size=200)
     hit = rng.random(200) < 0.7
     drawn = np.concatenate(list(resample_clusters(cluster, 500, 3)))
     shares = [np.repeat(hit, weight).mean() for weight in drawn]
     expected = np.percentile(shares, [2.5, 97.5])
     np.testing.assert_allclose(share_interval(hit, cluster, 500, 3), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("hits", [0, 1, 30, 59])
+def test_of_few_clusters_it_is_never_narrower_than_as_many_trials(hits):
+    hit, cluster = np.arange(59) < hits, np.arange(59) % 4
+    interval, wilson = share_interval(hit, cluster, 400, 0), wilson_interval(hits / 59, 4)
+    assert interval.low <= wilson.low
+    assert interval.high >= wilson.high
 
 
 def test_more_clusters_make_it_narrower():

@@ -41,6 +41,7 @@ def test_flags_are_counted_by_class_and_band():
         "per_band": {"near": 0.5, "far": 0.5},
     }
     assert found["accuracy"] == {"flagged": 0.5, "not_flagged": 1.0}
+    assert found["doubtful"] == 0.25  # of 0.1, 0.1, 0.4 and 0.1
     assert (found["neighbours"], found["threshold"], found["confidence_threshold"]) == (
         1,
         0.5,

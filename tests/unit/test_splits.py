@@ -164,6 +164,23 @@ def test_given_folds_are_taken_as_they_are():
     assert (result.audit["method"], result.audit["claims"]) == ("given", True)
 
 
+@pytest.mark.parametrize(("limit", "claims"), [(0.9, True), (0.91, False), (1.0, False)])
+def test_a_limit_that_lets_near_copies_into_training_is_not_for_claims(limit, claims):
+    audit = split(make_eight_families(), make_params(max_similarity=limit), 0).audit
+    assert audit["claims"] is claims
+
+
+def test_held_out_proteins_with_a_relative_in_training_are_counted_where_families_are_named():
+    prepared = make_eight_families()
+    assert "relatives_in_training" not in split(prepared, make_params(), 0).audit
+    named = tuple("x" if row in (0, 10, 20, 30, 40) else f"{row}" for row in range(79))
+    result = split(replace(prepared, given_clusters=(*named, None)), make_params(), 0)
+    fold = np.array(result.folds.fold)[[0, 10, 20, 30, 40]]
+    assert result.audit["relatives_in_training"] == {
+        name: int((fold == name).sum()) if "train" in fold else 0 for name in FOLDS[1:]
+    }
+
+
 def test_given_folds_with_similar_proteins_on_both_sides_are_refused():
     given_folds = tuple(FOLDS[row % 4] for row in range(20))
     prepared = make_prepared([row // 4 for row in range(20)], "AAAAA", given_folds=given_folds)
@@ -292,9 +309,9 @@ def test_a_class_with_too_few_clusters_is_named():
     with pytest.raises(DataError) as caught:
         split(prepared, make_params(), 0)
     assert str(caught.value) == (
-        "data set 'toy': class 'B' has 3 clusters of similar proteins, expected at least 4, one "
-        "for each fold; raise split.max_similarity (0.5), add proteins of that class or leave it "
-        "out"
+        "data set 'toy': class 'B' has too few clusters of similar proteins (3), expected at least "
+        "4, one for each fold; raise split.max_similarity (0.5), add proteins of that class or "
+        "leave it out"
     )
 
 
@@ -303,8 +320,8 @@ def test_a_class_with_too_few_proteins_for_a_random_split_is_named():
     with pytest.raises(DataError) as caught:
         split(prepared, make_params("random"), 0)
     assert str(caught.value) == (
-        "data set 'toy': class 'B' has 3 proteins, expected at least 4, one for each fold; add "
-        "proteins of that class or leave it out"
+        "data set 'toy': class 'B' has too few proteins (3), expected at least 4, one for each "
+        "fold; add proteins of that class or leave it out"
     )
 
 

@@ -151,7 +151,7 @@ def test_the_ablation_shows_each_limit_and_says_which_cannot_be_split():
 def test_left_out_shows_what_is_flagged_of_the_unknown_and_of_the_known():
     flagged, auroc = draw_left_out(make_left_out()).axes
     names = [label.get_text() for label in flagged.get_yticklabels()]
-    assert names == ["class A (8)", "class B (8)", "TEM (8)"]
+    assert names == ["class A (8)", "class B (8)", "family TEM (8)"]
     assert texts_of(flagged) == ["50%"] * 3
     drawn = [line.get_xdata()[0] for line in flagged.lines if len(line.get_xdata()) == 1]
     assert drawn == [0.04, 0.5] * 3

@@ -39,7 +39,7 @@ def test_a_positive_label_that_the_data_set_lacks_is_named() -> None:
     with pytest.raises(ParamsError) as caught:
         define_task("binary", params, TOXINS)
     assert str(caught.value) == (
-        "params.yaml: tasks.binary.positive: 2 labels are not in data set 'toxins' (first: 'A'); "
+        "params.yaml: tasks.binary.positive: labels not in data set 'toxins': 'A', 'B'; "
         "it has Short, Long, Ly-6; name labels that it has"
     )
 

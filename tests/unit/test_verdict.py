@@ -280,8 +280,8 @@ def test_the_sentence_follows_the_interval(network, logistic, beginning):
     [
         ("amrfinder", True, ""),
         ("demo (simulated)", True, " (simulated data)"),
-        ("amrfinder", False, " (random split, not for claims)"),
-        ("demo (simulated)", False, " (simulated data, random split, not for claims)"),
+        ("amrfinder", False, " (near-copies in training, not for claims)"),
+        ("demo (simulated)", False, " (simulated data, near-copies in training, not for claims)"),
     ],
 )
 def test_the_sentence_says_what_it_may_be_used_for(numbers, sentence, source, claims, remark):

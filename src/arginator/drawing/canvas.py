@@ -101,15 +101,15 @@ def describe_source(facts: Mapping[str, Any]) -> str:
     """Return how figures name the data: "simulated data" for what nothing living ever made.
 
     Args:
-        facts: `source` and `claims`; `reason` is what speaks against claims, by default a random
-            split.
+        facts: `source` and `claims`; `reason` is what speaks against claims, by default
+            near-copies in training.
 
     >>> describe_source({"source": "demo (simulated)", "claims": False})
-    'simulated data · random split, not for claims'
+    'simulated data · near-copies in training, not for claims'
     """
     source = str(facts["source"])
     name = "simulated data" if "(simulated)" in source else source
-    reason = facts.get("reason", "random split")
+    reason = facts.get("reason", "near-copies in training")
     return name if facts["claims"] else f"{name} · {reason}, not for claims"
 
 

@@ -34,7 +34,7 @@ def draw_left_out(left_out: Mapping[str, Any]) -> Figure:
     colours = class_colours(left_out["labels"])
     rows = [(f"class {name}", name, found) for name, found in left_out["classes"].items()]
     families = left_out.get("families", {})
-    rows += [(name, str(found["label"]), found) for name, found in families.items()]
+    rows += [(f"family {name}", str(found["label"]), found) for name, found in families.items()]
     notes = ["each left out of training in turn (proteins)"]
     figure = new_figure(1.6 + 0.36 * len(rows), "Is the unknown noticed?", left_out, notes)
     flagged, auroc = figure.subplots(1, 2, sharey=True)

@@ -18,6 +18,7 @@ from h5py import h5a, h5d, h5g, h5l, h5o, h5s
 from jaxtyping import Shaped
 
 from arginator.errors import DataError
+from arginator.readers.hdf5_vectors import DAMAGE, find_plain_vectors
 from arginator.readers.vector_checks import (
     BATCH_ROWS,
     Batch,
@@ -32,7 +33,6 @@ from arginator.readers.vector_checks import (
 ID_ATTRIBUTE = "original_id"
 MATRIX, NAMES = "matrix of numbers", "column of text"
 MAX_CHUNK_BYTES = 256 * 2**20
-DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError)
 
 
 def read_hdf5(inspection: Inspection, matrix: str | None, names: str | None) -> Iterator[Batch]:
@@ -49,6 +49,10 @@ def read_hdf5(inspection: Inspection, matrix: str | None, names: str | None) -> 
         DataError: The file is damaged, leads out of itself or holds something else.
     """
     path = inspection.path
+    plain = None if matrix or names else find_plain_vectors(path)
+    if plain is not None and inspection.width in (None, plain.width):
+        yield from plain.batches()
+        return
     with naming_damage(path, OSError):
         file = h5py.File(path, "r")
     with file:

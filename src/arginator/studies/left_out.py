@@ -28,7 +28,8 @@ class Unknown:
     Attributes:
         name: Name of the class or family.
         label: Its label.
-        mask: Which of the n proteins are left out.
+        mask: Which of the n proteins are left out: the class, or the family with all that share
+            a cluster with one of it.
         judged: Which of these are judged.
         labels: The labels that are left.
     """
@@ -80,7 +81,7 @@ def measure_left_out(
     found: dict[str, dict[str, Any]] = {"classes": {}, "families": {}, "skipped": {}}
     unknowns = {
         "classes": list(_classes(prepared, folds)),
-        "families": list(_families(prepared, families)),
+        "families": list(_families(prepared, folds, families)),
     }
     for kind, unknown in [(kind, one) for kind, many in unknowns.items() for one in many]:
         try:
@@ -114,7 +115,7 @@ def _classes(prepared: Prepared, folds: Folds) -> Iterator[Unknown]:
         yield Unknown(name, name, mask, mask & is_test, left)
 
 
-def _families(prepared: Prepared, families: int) -> Iterator[Unknown]:
+def _families(prepared: Prepared, folds: Folds, families: int) -> Iterator[Unknown]:
     """Yield the largest families to leave out, of equal ones the first by name."""
     pairs = zip(prepared.given_clusters, prepared.labels, strict=True)
     rare = set(_rare_labels(prepared))
@@ -125,8 +126,9 @@ def _families(prepared: Prepared, families: int) -> Iterator[Unknown]:
     for (family, label), _ in ranked:
         first.setdefault(str(family), label)
     for family, label in list(first.items())[:families]:
-        mask = given == family
-        yield Unknown(family, label, mask, mask, tuple(prepared.about.labels))
+        family_mask = given == family
+        mask = np.isin(folds.cluster, np.unique(folds.cluster[family_mask]))
+        yield Unknown(family, label, mask, family_mask, tuple(prepared.about.labels))
 
 
 def _task_without(

@@ -29,7 +29,9 @@ def test_each_limit_is_tried_once_from_the_lowest_to_the_highest(ablation):
 def test_a_limit_that_leaves_too_few_clusters_has_a_reason_instead_of_scores(ablation):
     impossible = ablation["limits"][0]
     assert list(impossible) == ["max_similarity", "reason"]
-    assert impossible["reason"].startswith("class 'A' has 1 clusters of similar proteins, expected")
+    assert impossible["reason"].startswith(
+        "class 'A' has too few clusters of similar proteins (1), expected"
+    )
 
 
 def test_scores_and_counts_are_those_of_the_split_at_that_limit(

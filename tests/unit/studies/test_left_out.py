@@ -27,6 +27,13 @@ MULTICLASS = MulticlassTask(kind="multiclass")
 
 
 @pytest.fixture(scope="module")
+def folds(folds):
+    """Return folds in which each protein of family B1 shares a cluster with one that is not."""
+    row = np.arange(320)
+    return replace(folds, cluster=(row - (row % 15 == 2)).astype(np.int32))
+
+
+@pytest.fixture(scope="module")
 def prepared(assemble, label_index) -> Prepared:
     """Return proteins in a direction a class, in two families; "B1" has one of its own."""
     row = np.arange(320)
@@ -83,9 +90,18 @@ def test_of_a_family_all_proteins_are_judged_and_its_class_stays(measure, prepar
     found = measure(families=4)["families"]
     assert list(found) == ["B0", "A0", "A1", "B1"]
     family, size = found["B1"], prepared.given_clusters.count("B1")
-    assert (family["label"], family["left_out"], family["proteins"]) == ("B", size, size)
+    mates = family["left_out"]
+    assert (family["label"], family["left_out"], family["proteins"]) == ("B", mates, size)
     assert set(family["called"]) == set(prepared.labels)
     assert family["flagged"] > family["false_flags"]
+
+
+def test_with_a_family_all_that_share_a_cluster_with_it_are_left_out(measure, prepared, folds):
+    family = np.array(prepared.given_clusters) == "B1"
+    mates = np.isin(folds.cluster, folds.cluster[family])
+    found = measure(families=4)["families"]["B1"]
+    assert (found["left_out"], found["proteins"]) == (mates.sum(), family.sum())
+    assert found["known"] == (folds.fold_mask("test") & ~mates).sum()
 
 
 def test_families_of_the_commonest_label_are_never_left_out(measure):
