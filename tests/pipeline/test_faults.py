@@ -34,7 +34,7 @@ ROWS = np.random.default_rng(5).normal(size=(4, 8)).astype(np.float32)
 def prepare(folder: Path, *settings: tuple[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the stage on `folder`/source into `folder`/out."""
     params = (ROOT / "params.yaml").read_text()
-    for old, new in settings:
+    for old, new in [("positive: [A, B, C, D]", "positive: [A]"), *settings]:
         assert old in params
         params = params.replace(old, new)
     (folder / "params.yaml").write_text(params)
@@ -194,6 +194,17 @@ def test_a_second_embedder_is_refused(folder: Path) -> None:
     assert result.returncode == 2
     assert "'kmer'" in result.stderr
     assert "'prott5'" in result.stderr
+
+
+def test_a_positive_label_that_the_data_set_lacks_is_refused(folder: Path) -> None:
+    fasta(PLAIN)(folder / "source")
+    result = prepare(folder, ("positive: [A]", "positive: [A, D]"))
+    assert result.returncode == 2
+    assert result.stderr == (
+        "arginator: params.yaml: tasks.binary.positive: labels not in data set 'source': 'D'; "
+        "it has A, B; name labels that it has\n"
+    )
+    assert list((folder / "out").iterdir()) == []
 
 
 def test_a_params_file_at_fault_is_refused(folder: Path) -> None:

@@ -562,7 +562,7 @@ def test_coverage_writes_every_share_and_marks_the_class_that_is_never_ruled_out
         "other (24)",
         "toxin (24)",
         "near training (20)",
-        "far training (100)",
+        "far from training (100)",
     ]
     widths = np.array([patch.get_width() for patch in sizes.patches]).reshape(5, 3)
     np.testing.assert_allclose(widths.sum(axis=1), 1)

@@ -34,6 +34,7 @@ from arginator.drawing.marks import (
 SIZES = {"empty": VERMILLION, "single": "#9CC3DE", "many": "#E8C27A"}
 SIZE_NAMES = ("empty set", "one class", "several classes")
 STEP = 0.17  # between models side by side
+BANDS_IN_WORDS = {"near": "near training", "middle": "between the two", "far": "far from training"}
 
 
 @house_style()
@@ -82,8 +83,8 @@ def draw_coverage(coverage: Mapping[str, Any], metrics: Mapping[str, Any], task:
     rows = [("all proteins", INK, coverage["overall"])]
     rows += [(name, colours[name], found) for name, found in coverage["per_class"].items()]
     first_band = len(rows)
-    bands = [(name, coverage["per_band"].get(name)) for name in BAND_COLOURS]
-    rows += [(f"{name} training", GREY, found) for name, found in bands if found]
+    bands = [(text, coverage["per_band"].get(name)) for name, text in BANDS_IN_WORDS.items()]
+    rows += [(text, GREY, found) for text, found in bands if found]
     notes = [f"{task} task", f"{coverage['fold']} fold (proteins in brackets)"]
     height_in = 1.5 + 0.36 * len(rows)
     figure = new_figure(height_in, "Do the sets hold the true class?", coverage, notes)
