@@ -38,6 +38,9 @@ PARAMS = TrainParams(
     schedule="cosine",
     imbalance="class_weights",
     device="cpu",
+    devices=1,
+    precision=32,
+    memory="held",
 )
 
 
