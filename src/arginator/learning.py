@@ -142,18 +142,21 @@ class EpochProgress(Callback):
 
     def __init__(self, learner: Learner, shown: bool = True) -> None:
         self.learner = learner
-        disable = None if shown else True
-        self._bar = tqdm(total=learner.params.epochs, unit="epoch", disable=disable, leave=False)
+        epochs = learner.params.epochs
+        self._bar = tqdm(total=epochs, unit="epoch", disable=None, leave=False) if shown else None
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Move the bar by one epoch."""
         row = self.learner.history[-1]
-        self._bar.set_postfix({name: f"{row[name]:.4f}" for name in COLUMNS[2:]}, refresh=False)
-        self._bar.update()
+        if self._bar is not None:
+            values = {name: f"{row[name]:.4f}" for name in COLUMNS[2:]}
+            self._bar.set_postfix(values, refresh=False)
+            self._bar.update()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the bar away."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
 
 def class_logits(output: Float[Tensor, "n outputs"]) -> Float[Tensor, "n k"]:

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 from arginator.console import die_with_parent, fix_threads
 from arginator.errors import ArginatorError
 
+FAREWELL_S = 10  # for a process that has nothing left to do
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -51,12 +52,13 @@ def side_by_side(
         while busy:
             for connection in wait(busy):
                 helper = helpers[connection]  # type: ignore[index]
-                yield helper.place, helper.answer()
+                place, answer = helper.place, helper.answer()
                 following = next(waiting, None)
                 if following is None:
                     busy.remove(helper.connection)
                 else:
                     helper.give(*following)
+                yield place, answer
     finally:
         for helper in helpers.values():
             helper.end()
@@ -68,7 +70,7 @@ class _Helper(Generic[Item, Answer]):
     def __init__(self, packed: bytes) -> None:
         spawning = multiprocessing.get_context("spawn")
         self.connection, theirs = spawning.Pipe()
-        self.place = 0
+        self.place, self._busy = 0, False
         self.process: SpawnProcess = spawning.Process(
             target=_serve, args=(theirs, packed), daemon=True
         )
@@ -77,7 +79,7 @@ class _Helper(Generic[Item, Answer]):
 
     def give(self, place: int, item: Item) -> None:
         """Hand over an item."""
-        self.place = place
+        self.place, self._busy = place, True
         with suppress(BrokenPipeError):  # that it is gone shows when it should answer
             self.connection.send_bytes(pickle.dumps(item))
 
@@ -87,6 +89,7 @@ class _Helper(Generic[Item, Answer]):
             content = self.connection.recv_bytes()
         except EOFError:
             raise self._gone() from None
+        self._busy = False
         done, answer = pickle.loads(content)  # noqa: S301 - from a process started here
         if not done:
             raise answer
@@ -94,10 +97,11 @@ class _Helper(Generic[Item, Answer]):
         return received
 
     def end(self) -> None:
-        """Stop the process, whatever it does."""
+        """Stop the process; at once if it is busy."""
+        self.connection.close()
+        self.process.join(0 if self._busy else FAREWELL_S)
         self.process.kill()
         self.process.join()
-        self.connection.close()
 
     def _gone(self) -> Exception:
         """Return what to raise for a process that ended without an answer."""
