@@ -116,7 +116,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's end")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux tells a process of its parent's end"
+)
 def test_processes_die_with_a_parent_that_is_killed(tmp_path):
     script = tmp_path / "endless.py"
     script.write_text(ENDLESS)
