@@ -27,6 +27,7 @@ from statistics import median
 from typing import Literal
 
 import numpy as np
+from measuring import core_seconds, in_own_process, machine, markdown
 
 from arginator.console import fix_threads
 from arginator.embeddings import Embeddings
@@ -34,7 +35,6 @@ from arginator.folds import Folds
 from arginator.params import MulticlassTask
 from arginator.prepared import Prepared, Provenance, write_prepared
 from arginator.tasks import define_task
-from measuring import core_seconds, in_own_process, machine, markdown
 
 LABELS = ("A", "B", "C", "D", "non")
 SAMPLE_S = 0.01
@@ -58,9 +58,10 @@ class Result:
 
 def measure(memory: Memory, prepared: Path, folds: Folds, epochs: int) -> Result:
     """Train once in this process."""
+    from peers.contest import shipped_params
+
     from arginator.mapped_folds import open_folds
     from arginator.training import train
-    from peers.contest import shipped_params
 
     fix_threads(1)
     params = shipped_params()
