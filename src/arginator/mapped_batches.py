@@ -13,7 +13,7 @@ from torch.utils.dlpack import from_dlpack
 from arginator.mapped_folds import MappedFold
 from arginator.tasks import Task
 
-WINDOW_BLOCKS = 32  # whose rows are shuffled among each other
+WINDOW_BLOCKS = 16  # whose rows are shuffled among each other; two windows may be in memory
 Piece = tuple[Tensor, Tensor]  # n vectors and their n class indices
 
 

@@ -157,7 +157,8 @@ def stream_prepared(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
         DataError: The file is missing or damaged.
     """
     with open_parquet(path, REMEDY) as file:
-        yield from file.iter_batches(rows, columns=["label", "embedding"])
+        for group in range(file.num_row_groups):  # pyarrow reads ahead within what it is asked for
+            yield from file.iter_batches(rows, [group], columns=["label", "embedding"])
 
 
 def read_ids(path: Path) -> tuple[str, ...]:
