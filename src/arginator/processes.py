@@ -98,8 +98,9 @@ class _Helper(Generic[Item, Answer]):
 
     def end(self) -> None:
         """Stop the process; at once if it is busy."""
+        answered = not self._busy or self.connection.poll()
         self.connection.close()
-        self.process.join(0 if self._busy else FAREWELL_S)
+        self.process.join(FAREWELL_S if answered else 0)
         self.process.kill()
         self.process.join()
 
