@@ -447,7 +447,7 @@ def assert_alike(one: Trained, other: Trained) -> None:
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does():
-    changes = {"imbalance": "class_weights", "normalisation": "layer", "dropout": 0.0}
+    changes = {"optimiser": "sgd", "normalisation": "layer", "dropout": 0.0}  # Adam hides a factor
     one, two = trained(**changes), trained(devices=2, **changes)
     assert_alike(two, one)
     assert not two.network.training
