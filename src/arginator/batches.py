@@ -1,8 +1,9 @@
-"""Training folds as tensors, dealt out in whole batches by index."""
+"""Training folds as tensors, dealt out in whole batches to one process or to several."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,8 +12,10 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
+from arginator.ffnn import Standardise
+from arginator.mapped_batches import MappedTensors, cut, shuffled_pieces
+from arginator.mapped_folds import MappedFold, TrainingFold
 from arginator.params import TrainParams
-from arginator.prepared import Prepared
 from arginator.supervision import check_folds
 from arginator.tasks import Task
 
@@ -29,16 +32,41 @@ def balancing_weights(class_index: Int[Tensor, " n"], classes: int) -> Float[Ten
     return len(class_index) / (classes * counts)
 
 
-def steps_of(proteins: int, batch_size: int) -> int:
+@dataclass(frozen=True)
+class Share:
+    """Which part of every batch a process gets.
+
+    Attributes:
+        rank: Number of the process, from 0.
+        of: How many processes there are.
+    """
+
+    rank: int = 0
+    of: int = 1
+
+    def rows(self, number: int) -> slice:
+        """Return its rows of a batch of `number`; the shares of all processes make up the batch.
+
+        >>> [Share(rank, 3).rows(8) for rank in range(3)]
+        [slice(0, 2, None), slice(2, 5, None), slice(5, 8, None)]
+        """
+        return slice(self.rank * number // self.of, (self.rank + 1) * number // self.of)
+
+
+WHOLE = Share()
+
+
+def steps_of(proteins: int, batch_size: int, processes: int = 1) -> int:
     """Return into how many nearly equal batches an epoch falls.
 
-    None is larger than `batch_size`, and none has a single protein unless there is only one:
-    batch normalisation knows no variance of one, so a batch size of 1 gives batches of 2 or 3.
+    None is larger than `batch_size`, and none gives a process a single protein unless there are
+    too few: batch normalisation knows no variance of one, so a batch size of 1 gives batches of 2
+    or 3.
 
     >>> steps_of(1025, 512)
     3
     """
-    return max(1, min(-(-proteins // batch_size), proteins // 2))
+    return max(1, min(-(-proteins // batch_size), proteins // (2 * processes)))
 
 
 class ShuffledBatches(Sampler[Tensor]):
@@ -46,9 +74,10 @@ class ShuffledBatches(Sampler[Tensor]):
 
     Args:
         proteins: Rows to draw from, and rows in an epoch.
-        batch_size: Most rows in a batch.
+        batch_size: Most rows in a batch, over all processes.
         generator: Where the order comes from.
         weight: Chance of each row, drawn with replacement; None for each row once.
+        share: Which rows of each batch to take.
     """
 
     def __init__(
@@ -57,12 +86,14 @@ class ShuffledBatches(Sampler[Tensor]):
         batch_size: int,
         generator: torch.Generator,
         weight: Float[Tensor, " n"] | None = None,
+        share: Share = WHOLE,
     ) -> None:
         self.proteins, self.generator, self.weight = proteins, generator, weight
-        self.steps = steps_of(proteins, batch_size)
+        self.steps, self.share = steps_of(proteins, batch_size, share.of), share
 
     def __iter__(self) -> Iterator[Tensor]:
-        yield from self._draw().tensor_split(self.steps)
+        for rows in self._draw().tensor_split(self.steps):
+            yield rows[self.share.rows(len(rows))]
 
     def __len__(self) -> int:
         return self.steps
@@ -76,8 +107,51 @@ class ShuffledBatches(Sampler[Tensor]):
         )
 
 
+class MappedBatches:
+    """Batches of a mapped fold; in its own order, or in a new one each epoch with a generator.
+
+    Args:
+        fold: Where the proteins are.
+        batch_size: Most rows in a batch, over all processes.
+        generator: Where the order comes from; None for the order of the fold.
+        weight: Chance of each row, drawn with replacement; None for each row once.
+        share: Which rows of each batch to take.
+    """
+
+    def __init__(
+        self,
+        fold: MappedTensors,
+        batch_size: int,
+        generator: torch.Generator | None = None,
+        weight: Float[Tensor, " n"] | None = None,
+        share: Share = WHOLE,
+    ) -> None:
+        self.fold, self.generator, self.weight, self.share = fold, generator, weight, share
+        self.steps = steps_of(len(fold), batch_size, share.of)
+
+    def __iter__(self) -> Iterator[Batch]:
+        pieces = self.fold.pieces()
+        if self.generator is not None:
+            pieces = shuffled_pieces(self.fold, self.generator, self.weight)
+        sizes = [len(rows) for rows in torch.arange(len(self.fold)).tensor_split(self.steps)]
+        for vectors, class_index in cut(pieces, sizes):
+            rows = self.share.rows(len(class_index))
+            yield vectors[rows], class_index[rows]
+
+    def __len__(self) -> int:
+        return self.steps
+
+
 class TrainingFolds(LightningDataModule):
-    """The training and the validation fold of a task, held in memory in the type of their vectors.
+    """The training and the validation fold of a task, in the type of their vectors.
+
+    Args:
+        train: Proteins to learn from, in memory or in a mapped file.
+        validation: Proteins that choose the epoch, likewise.
+        task: Which labels to tell apart.
+        params: How the network learns.
+        seed: Where the order of the proteins comes from.
+        share: Which rows of each batch this process gets.
 
     Attributes:
         class_weight: Weight of each class in the loss; ones unless the classes are weighted.
@@ -87,37 +161,62 @@ class TrainingFolds(LightningDataModule):
     """
 
     def __init__(
-        self, train: Prepared, validation: Prepared, task: Task, params: TrainParams, seed: int
+        self,
+        train: TrainingFold,
+        validation: TrainingFold,
+        task: Task,
+        params: TrainParams,
+        seed: int,
+        share: Share = WHOLE,
     ) -> None:
         super().__init__()
         check_folds(train, validation, task)
         self.train, self.validation = _tensors(train, task), _tensors(validation, task)
         self.params, self.generator = params, torch.Generator().manual_seed(seed)
-        weights = balancing_weights(self.train.tensors[1], len(task.classes))
+        self.share = share
+        class_index = _class_index(self.train)
+        weights = balancing_weights(class_index, len(task.classes))
         weighted = params.imbalance == "class_weights"
         self.class_weight = weights if weighted else torch.ones_like(weights)
         balanced = params.imbalance == "balanced_sampling"
-        self.row_weight = weights[self.train.tensors[1]] if balanced else None
+        self.row_weight = weights[class_index] if balanced else None
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def fit(self, standardise: Standardise) -> None:
+        """Take mean and deviation from the training fold."""
+        if isinstance(self.train, MappedTensors):
+            standardise.fit_blocks(vectors for vectors, _ in self.train.pieces())
+        else:
+            standardise.fit(self.train.tensors[0])
+
+    def train_dataloader(self) -> Iterable[Batch]:
         """Return shuffled or balanced batches of the training fold."""
-        batches = ShuffledBatches(
-            len(self.train), self.params.batch_size, self.generator, self.row_weight
-        )
+        size, weight = self.params.batch_size, self.row_weight
+        if isinstance(self.train, MappedTensors):
+            return MappedBatches(self.train, size, self.generator, weight, self.share)
+        batches = ShuffledBatches(len(self.train), size, self.generator, weight, self.share)
         return _loader(self.train, batches)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> Iterable[Batch]:
         """Return the validation fold in its own order."""
+        size = self.params.batch_size
+        if isinstance(self.validation, MappedTensors):
+            return MappedBatches(self.validation, size, share=self.share)
         rows = torch.arange(len(self.validation))
-        return _loader(
-            self.validation, rows.tensor_split(steps_of(len(rows), self.params.batch_size))
-        )
+        batches = rows.tensor_split(steps_of(len(rows), size, self.share.of))
+        return _loader(self.validation, [part[self.share.rows(len(part))] for part in batches])
 
 
-def _tensors(prepared: Prepared, task: Task) -> TensorDataset:
+def _tensors(fold: TrainingFold, task: Task) -> TensorDataset | MappedTensors:
     """Return vectors and class indices, without a copy where numpy allows it."""
-    matrix = np.require(prepared.embeddings.matrix, requirements=["C", "W"])
-    return TensorDataset(torch.from_numpy(matrix), torch.from_numpy(task.encode(prepared.labels)))
+    if isinstance(fold, MappedFold):
+        return MappedTensors(fold, task)
+    matrix = np.require(fold.embeddings.matrix, requirements=["C", "W"])
+    return TensorDataset(torch.from_numpy(matrix), torch.from_numpy(task.encode(fold.labels)))
+
+
+def _class_index(fold: TensorDataset | MappedTensors) -> Int[Tensor, " n"]:
+    """Return the class of each protein."""
+    return fold.class_index if isinstance(fold, MappedTensors) else fold.tensors[1]
 
 
 def _loader(fold: TensorDataset, batches: Sampler[Tensor] | Sequence[Tensor]) -> DataLoader[Batch]:

@@ -65,8 +65,8 @@ def run(main: Callable[[], None]) -> None:
     """
     logging.basicConfig(level=logging.WARNING, format="arginator: %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGTERM, _stop)
-    _die_with_parent()
-    _fix_threads()
+    die_with_parent(signal.SIGTERM)
+    fix_threads(THREADS)
     try:
         main()
     except KeyboardInterrupt:
@@ -77,6 +77,20 @@ def run(main: Callable[[], None]) -> None:
         _fail(str(error), error.exit_status)
     except (OSError, MemoryError) as error:
         _fail(_describe(error), 1)
+
+
+def die_with_parent(number: signal.Signals) -> None:
+    """On Linux, send this process a signal when the one that started it dies, even by kill -9."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number)
+
+
+def fix_threads(number: int) -> None:
+    """Give every loaded matrix library so many threads, whatever the environment says."""
+    threadpool_limits(number)
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(number)
 
 
 def _flag(name: str) -> str:
@@ -100,20 +114,6 @@ def _check_writable(path: Path, *, folder: bool) -> None:
 def _stop(_number: int, _frame: FrameType | None) -> None:
     """Leave on SIGTERM as an exit does, so that temporary files are removed."""
     sys.exit(143)
-
-
-def _die_with_parent() -> None:
-    """On Linux, end this process when the one that started it dies, even by kill -9."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _fix_threads() -> None:
-    """Give every loaded matrix library its threads, whatever the environment says."""
-    threadpool_limits(THREADS)
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        torch.set_num_threads(THREADS)
 
 
 def _describe(error: OSError | MemoryError) -> str:

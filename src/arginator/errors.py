@@ -1,5 +1,7 @@
 """Errors that a user can act on: where, what is wrong, what to do."""
 
+from __future__ import annotations
+
 
 class ArginatorError(Exception):
     """Base of every error this package raises on purpose.
@@ -15,6 +17,10 @@ class ArginatorError(Exception):
     def __init__(self, where: object, problem: str, remedy: str = "") -> None:
         self.where, self.problem, self.remedy = str(where), problem, remedy
         super().__init__(f"{where}: {problem}" + (f"; {remedy}" if remedy else ""))
+
+    def __reduce__(self) -> tuple[type[ArginatorError], tuple[str, str, str]]:
+        """Travel from one process to another as what it is."""
+        return type(self), (self.where, self.problem, self.remedy)
 
 
 class ParamsError(ArginatorError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,24 @@ class Standardise(nn.Module):
     def fit(self, vectors: Float[Tensor, "n d"]) -> None:
         """Take mean and deviation from `vectors`; a constant feature is left unscaled."""
         deviation, mean = torch.std_mean(vectors.float(), dim=0, correction=0)
+        self.mean.copy_(mean)
+        self.deviation.copy_(torch.where(deviation > 0, deviation, torch.ones(())))
+
+    def fit_blocks(self, blocks: Iterable[Float[Tensor, "_ d"]]) -> None:
+        """Take mean and deviation from vectors that come in blocks, in one pass.
+
+        References:
+            Chan, Golub and LeVeque 1983, doi:10.1080/00031305.1983.10483115.
+        """
+        count, mean, spread = 0, torch.zeros(()).double(), torch.zeros(()).double()
+        for block in blocks:
+            variance, centre = torch.var_mean(block.double(), dim=0, correction=0)
+            share = len(block) / (count + len(block))
+            step = centre - mean
+            mean = mean + share * step
+            spread = spread + len(block) * variance + count * share * step**2
+            count += len(block)
+        deviation = (spread / count).sqrt().float()
         self.mean.copy_(mean)
         self.deviation.copy_(torch.where(deviation > 0, deviation, torch.ones(())))
 

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, Int
 
 from arginator.errors import DataError
 from arginator.params import Bands
-from arginator.prepared import Prepared
+from arginator.prepared import Prepared, Provenance
 
 FOLDS = ("train", "validation", "calibration", "test")
 BANDS = ("near", "middle", "far")  # of similarity to the nearest training protein
@@ -96,14 +96,22 @@ class Folds:
         Raises:
             DataError: The folds were made for other proteins.
         """
-        if self.ids != prepared.embeddings.ids:
+        self.check_ids(prepared.embeddings.ids, prepared.about)
+        return prepared.select(self.fold_mask(fold))
+
+    def check_ids(self, ids: tuple[str, ...], about: Provenance) -> None:
+        """Do nothing if the folds were made for these proteins.
+
+        Raises:
+            DataError: They were made for others.
+        """
+        if self.ids != ids:
             raise DataError(
-                f"data set {prepared.about.source!r}",
+                f"data set {about.source!r}",
                 f"the folds are of {len(self.ids):,} other proteins than the "
-                f"{len(prepared.embeddings.ids):,} prepared ones",
+                f"{len(ids):,} prepared ones",
                 "run `dvc repro split`",
             )
-        return prepared.select(self.fold_mask(fold))
 
 
 def _effective_number(sizes: Int[np.ndarray, " c"]) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from sklearn.metrics import f1_score, matthews_corrcoef
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn.functional import cross_entropy, pad
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR
@@ -60,31 +61,55 @@ class Learner(LightningModule):
         self._learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
 
     def training_step(self, batch: Batch, index: int) -> Float[Tensor, ""]:
-        """Return the class-weighted mean loss of a batch."""
+        """Return the class-weighted mean loss of a batch.
+
+        Of several processes each returns its part, so that the mean of their gradients, which is
+        what all of them learn from, is that of the whole batch.
+        """
         vectors, class_index = batch
-        loss = cross_entropy(class_logits(self.network(vectors)), class_index, reduction="none")
+        logits = class_logits(self.network(vectors)).float()
+        loss = cross_entropy(logits, class_index, reduction="none")
         self._step_losses.append(loss.detach())
         weight = self.class_weight[class_index]
-        return (weight * loss).sum() / weight.sum()
+        return (weight * loss).sum() / self._mean_over_processes(weight.sum())
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        """Keep the outputs of a batch for the end of the epoch."""
-        self._held_out.append((class_logits(self.network(batch[0])), batch[1]))
+        """Keep the outputs of a batch, in full precision, for the end of the epoch."""
+        with torch.autocast(self.device.type, enabled=False):
+            self._held_out.append((class_logits(self.network(batch[0])), batch[1]))
 
     def on_validation_epoch_end(self) -> None:
         """Add the epoch to the history and to the logger."""
         logits, class_index = zip(*self._held_out, strict=True)
+        losses, logit, target = self._of_all_processes(
+            torch.cat(self._step_losses), torch.cat(logits), torch.cat(class_index)
+        )
         row: Row = {
             "epoch": self.current_epoch + 1,
             "learning_rate": self._learning_rate,
-            "train_loss": torch.cat(self._step_losses).double().mean().item(),
-            **validation_metrics(torch.cat(logits), torch.cat(class_index)),
+            "train_loss": losses.double().mean().item(),
+            **validation_metrics(logit, target),
         }
         self._step_losses.clear()
         self._held_out.clear()
         _check_finite(row)
         self.history.append(row)
         self.log_dict({name: row[name] for name in COLUMNS[1:]})
+
+    def _mean_over_processes(self, value: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        """Return the mean of the values of all processes."""
+        if self.trainer.world_size > 1:
+            distributed.all_reduce(value)
+            value = value / self.trainer.world_size
+        return value
+
+    def _of_all_processes(self, *own: Tensor) -> Sequence[Tensor]:
+        """Return each tensor with those of the other processes, in the order of the processes."""
+        if self.trainer.world_size == 1:
+            return own
+        everyone: list[Sequence[Tensor]] = [()] * self.trainer.world_size
+        distributed.all_gather_object(everyone, [tensor.cpu() for tensor in own])
+        return [torch.cat(parts) for parts in zip(*everyone, strict=True)]
 
 
 class BestEpoch(Callback):
@@ -115,19 +140,23 @@ class BestEpoch(Callback):
 class EpochProgress(Callback):
     """A bar on standard error that counts epochs; on a terminal only."""
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: Learner, shown: bool = True) -> None:
         self.learner = learner
-        self._bar = tqdm(total=learner.params.epochs, unit="epoch", disable=None, leave=False)
+        epochs = learner.params.epochs
+        self._bar = tqdm(total=epochs, unit="epoch", disable=None, leave=False) if shown else None
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Move the bar by one epoch."""
         row = self.learner.history[-1]
-        self._bar.set_postfix({name: f"{row[name]:.4f}" for name in COLUMNS[2:]}, refresh=False)
-        self._bar.update()
+        if self._bar is not None:
+            values = {name: f"{row[name]:.4f}" for name in COLUMNS[2:]}
+            self._bar.set_postfix(values, refresh=False)
+            self._bar.update()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Take the bar away."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
 
 def class_logits(output: Float[Tensor, "n outputs"]) -> Float[Tensor, "n k"]:

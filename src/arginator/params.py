@@ -147,6 +147,9 @@ class TrainParams(Section):
     schedule: Literal["constant", "cosine"]
     imbalance: Literal["none", "class_weights", "balanced_sampling"]
     device: Literal["cpu", "auto"]
+    devices: int = Field(ge=1, le=64)
+    precision: Literal[32, "bf16-mixed"]
+    memory: Literal["held", "mapped"]
 
 
 class CompressParams(Section):
@@ -163,6 +166,7 @@ class EvaluateParams(Section):
 
     curve_points: int = Field(ge=10, le=10_000)
     seeds: int = Field(ge=1, le=100)
+    seeds_at_once: int = Field(ge=1, le=100)
     resamples: int = Field(ge=100, le=100_000)
     bins: int = Field(ge=2, le=100)
     alpha: float = Field(ge=0.001, le=0.5)

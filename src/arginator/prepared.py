@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -69,6 +69,11 @@ class Prepared:
     given_folds: tuple[str | None, ...]
     given_clusters: tuple[str | None, ...]
     about: Provenance
+
+    @property
+    def width(self) -> int:
+        """Numbers in a vector, d."""
+        return self.embeddings.width
 
     def select(self, mask: Bool[np.ndarray, " n"]) -> Prepared:
         """Return the proteins where `mask` holds, in the same order."""
@@ -143,6 +148,28 @@ def read_prepared(path: Path) -> Prepared:
         columns[4],
         about,
     )
+
+
+def stream_prepared(path: Path, rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield labels and vectors of up to `rows` proteins at a time, in the file's order.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    with open_parquet(path, REMEDY) as file:
+        for group in range(file.num_row_groups):  # pyarrow reads ahead within what it is asked for
+            yield from file.iter_batches(rows, [group], columns=["label", "embedding"])
+
+
+def read_ids(path: Path) -> tuple[str, ...]:
+    """Read the ids of the proteins, without their vectors.
+
+    Raises:
+        DataError: The file is missing, damaged or not a prepared data set.
+    """
+    with open_parquet(path, REMEDY) as file:
+        _describe(path, file)
+        return tuple(file.read(["id"])["id"].to_pylist())
 
 
 def read_provenance(path: Path) -> Provenance:

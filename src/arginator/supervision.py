@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 
 from arginator.errors import DataError
-from arginator.prepared import Prepared
 from arginator.tasks import Task
 
 
-def check_folds(train: Prepared, validation: Prepared, task: Task) -> None:
+@runtime_checkable
+class Fold(Protocol):
+    """Proteins to learn from or to judge by, wherever their vectors are."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label of each protein."""
+
+    @property
+    def width(self) -> int:
+        """Numbers in a vector."""
+
+
+def check_folds(train: Fold, validation: Fold, task: Task) -> None:
     """Do nothing if both folds have every class of `task` and vectors of one width.
 
     Raises:
@@ -17,7 +31,7 @@ def check_folds(train: Prepared, validation: Prepared, task: Task) -> None:
     """
     _check_classes("training fold", train, task)
     _check_classes("validation fold", validation, task)
-    width, expected = validation.embeddings.width, train.embeddings.width
+    width, expected = validation.width, train.width
     if width != expected:
         raise DataError(
             "validation fold",
@@ -26,7 +40,7 @@ def check_folds(train: Prepared, validation: Prepared, task: Task) -> None:
         )
 
 
-def _check_classes(where: str, fold: Prepared, task: Task) -> None:
+def _check_classes(where: str, fold: Fold, task: Task) -> None:
     """Do nothing if `fold` has every class of `task`.
 
     Raises:

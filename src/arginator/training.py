@@ -5,25 +5,20 @@ from __future__ import annotations
 import copy
 import csv
 import io
-import logging
-import signal
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import Logger
 
 from arginator.batches import TrainingFolds
+from arginator.devices import fit_on_devices
 from arginator.ffnn import FeedForward, build_network
 from arginator.files import write_text
-from arginator.learning import COLUMNS, BestEpoch, EpochProgress, Learner, Row
+from arginator.fitting import Lesson, fit, reproducible
+from arginator.learning import COLUMNS, Row
+from arginator.mapped_folds import TrainingFold
 from arginator.params import ModelParams, TrainParams
-from arginator.prepared import Prepared
 from arginator.tasks import Task
 
 
@@ -45,13 +40,14 @@ class Trained:
 
 
 def train(
-    train: Prepared,
-    validation: Prepared,
+    train: TrainingFold,
+    validation: TrainingFold,
     task: Task,
     model: ModelParams,
     params: TrainParams,
     seed: int,
     logger: Logger | None = None,
+    bar: bool = True,
 ) -> Trained:
     """Train a fresh network and return it as it was after its best epoch.
 
@@ -64,23 +60,28 @@ def train(
         model: Shape of the network.
         params: How it learns.
         seed: Where first weights, order of proteins and dropout come from.
-        logger: Where each epoch's row goes besides the history.
+        logger: Where each epoch's row goes besides the history; after the last epoch, all at
+            once, if there are several devices.
+        bar: Whether a terminal shows progress.
 
     Raises:
-        DataError: A class is missing from a fold, or the folds differ in width.
+        ParamsError: There are fewer GPUs than devices.
+        DataError: A class is missing from a fold, the folds differ in width, or there are fewer
+            than two training proteins a device.
         ModelError: A loss is not finite.
     """
-    folds = TrainingFolds(train, validation, task, params, seed)
-    with _reproducible(seed, params):
-        network = build_network(model, train.embeddings.width, task.outputs)
-        network.standardise.fit(folds.train.tensors[0])
-        return _fit(network, folds, params, logger)
+    lesson = Lesson(train, validation, task, params, seed)
+    folds = lesson.folds()
+    with reproducible(seed, params):
+        network = build_network(model, train.width, task.outputs)
+        folds.fit(network.standardise)
+        return _fit(network, folds, lesson, logger, bar)
 
 
 def fine_tune(
     network: FeedForward,
-    train: Prepared,
-    validation: Prepared,
+    train: TrainingFold,
+    validation: TrainingFold,
     task: Task,
     params: TrainParams,
     epochs: int,
@@ -100,9 +101,9 @@ def fine_tune(
     if epochs == 0:
         return Trained(network.eval(), [], 0)
     params = params.model_copy(update={"epochs": epochs, "learning_rate": learning_rate})
-    folds = TrainingFolds(train, validation, task, params, seed)
-    with _reproducible(seed, params):
-        return _fit(network.train(), folds, params, logger)
+    lesson = Lesson(train, validation, task, params, seed)
+    with reproducible(seed, params):
+        return _fit(network.train(), lesson.folds(), lesson, logger)
 
 
 def write_history(history: Sequence[Row], path: Path) -> None:
@@ -117,71 +118,25 @@ def write_history(history: Sequence[Row], path: Path) -> None:
 
 
 def _fit(
-    network: FeedForward, folds: TrainingFolds, params: TrainParams, logger: Logger | None
+    network: FeedForward,
+    folds: TrainingFolds,
+    lesson: Lesson,
+    logger: Logger | None,
+    bar: bool = True,
 ) -> Trained:
     """Train `network` in place and put the best epoch's weights back into it."""
-    learner = Learner(network, folds.class_weight, params)
-    best = BestEpoch(learner)
-    with _quiet_lightning(), _honest_interrupt():
-        trainer = Trainer(
-            accelerator=params.device,
-            devices=1,
-            plugins=[LightningEnvironment()],  # not SLURM's, which expects one task a device
-            max_epochs=params.epochs,
-            callbacks=[best, EpochProgress(learner)],
-            logger=logger or False,
-            log_every_n_steps=1,
-            num_sanity_val_steps=0,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=False,
-            use_distributed_sampler=False,
-        )
-        trainer.fit(learner, folds)
-    network.load_state_dict(best.weights)
-    return Trained(network.cpu().eval(), learner.history, best.epoch)
+    if lesson.params.devices == 1:
+        fitted = fit(network, folds, logger, bar)
+    else:
+        fitted = fit_on_devices(network, lesson, bar)
+        if logger is not None:
+            _log(fitted.history, logger)
+    network.load_state_dict(fitted.weights)
+    return Trained(network.cpu().eval(), fitted.history, fitted.best_epoch)
 
 
-@contextmanager
-def _reproducible(seed: int, params: TrainParams) -> Iterator[None]:
-    """Seed torch's global generators, which dropout uses, and restore them afterwards.
-
-    On a CPU only algorithms that always give the same bytes are allowed meanwhile.
-    """
-    strict = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    with torch.random.fork_rng(range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        if params.device == "cpu":
-            torch.use_deterministic_algorithms(True)
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Keep Lightning's banners, tips and advice on data loaders off the terminal."""
-    log = logging.getLogger("lightning.pytorch")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\.")
-            yield
-    finally:
-        log.setLevel(level)
-
-
-@contextmanager
-def _honest_interrupt() -> Iterator[None]:
-    """Raise KeyboardInterrupt where Lightning turns it into an exit and mutes further ones."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):
-            signal.signal(signal.SIGINT, handler)
-            raise stop.__context__ from None
-        raise
+def _log(history: Sequence[Row], logger: Logger) -> None:
+    """Hand a finished history to a logger, which stays in this process."""
+    for row in history:
+        metrics = {name: float(row[name]) for name in COLUMNS[1:]}
+        logger.log_metrics(metrics | {"epoch": row["epoch"] - 1}, int(row["epoch"]) - 1)

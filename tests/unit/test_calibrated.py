@@ -40,6 +40,7 @@ ABOUT = Provenance("toy", "Toy", True, "", "", "", "kmer", {name: name for name 
 PARAMS = EvaluateParams(
     curve_points=50,
     seeds=1,
+    seeds_at_once=1,
     resamples=100,
     bins=5,
     alpha=0.1,

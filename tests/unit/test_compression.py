@@ -281,6 +281,9 @@ def test_a_pruned_network_recovers_by_fine_tuning():
         schedule="constant",
         imbalance="none",
         device="cpu",
+        devices=1,
+        precision=32,
+        memory="held",
     )
     network = fine_tune(make_network((32, 32)), *folds, task, params, 15, 0.01, seed=3).network
     compress = CompressParams(

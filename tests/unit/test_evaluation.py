@@ -32,6 +32,7 @@ WIDTH = 64
 PARAMS = EvaluateParams(
     curve_points=50,
     seeds=2,
+    seeds_at_once=1,
     resamples=100,
     bins=5,
     alpha=0.1,

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -187,3 +188,16 @@ def test_weights_of_another_program_are_refused(tmp_path):
     save_file(network().state_dict(), tmp_path / "model.safetensors")
     with pytest.raises(ModelError, match="damaged or no network"):
         load_network(tmp_path)
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(0, 2**32 - 1))
+def test_standardisation_in_blocks_is_that_of_the_whole(block_rows, seed):
+    random = np.random.default_rng(seed)
+    vectors = random.normal(50, 3, size=(sum(block_rows), 3)).astype(np.float32)
+    vectors[:, 2] = 0.1
+    standardise = Standardise(3)
+    standardise.fit_blocks(torch.from_numpy(vectors).split(block_rows))
+    exact = vectors.astype(np.float64)
+    expected = np.where(np.ptp(vectors, axis=0) > 0, exact.std(axis=0), 1)
+    np.testing.assert_allclose(standardise.mean, exact.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(standardise.deviation, expected, rtol=1e-6)

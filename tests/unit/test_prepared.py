@@ -11,7 +11,15 @@ import pytest
 
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError
-from arginator.prepared import Prepared, Provenance, read_prepared, read_provenance, write_prepared
+from arginator.prepared import (
+    Prepared,
+    Provenance,
+    read_ids,
+    read_prepared,
+    read_provenance,
+    stream_prepared,
+    write_prepared,
+)
 
 ABOUT = Provenance("demo", "t", True, "o", "l", "c", "kmer", {"A": "class A", "non": "none"})
 
@@ -98,3 +106,20 @@ def test_a_file_without_a_column_is_refused(tmp_path: Path) -> None:
         f"{path}: has no column 'given_cluster', as an older release wrote it; "
         "run `dvc repro prepare`"
     )
+
+
+def test_streaming_holds_one_row_group_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arginator.prepared.ROW_GROUP_ROWS", 200)
+    prepared, most = make(8000, "float32"), 0
+    write_prepared(prepared, tmp_path / "a.parquet")
+    before = pa.total_allocated_bytes()
+    labels: list[str] = []
+    for batch in stream_prepared(tmp_path / "a.parquet", 70):
+        assert len(batch) <= 70
+        most = max(most, pa.total_allocated_bytes() - before)
+        labels += batch["label"].to_pylist()
+    assert tuple(labels) == prepared.labels
+    assert read_ids(tmp_path / "a.parquet") == prepared.embeddings.ids
+    assert most < prepared.embeddings.matrix.nbytes / 4

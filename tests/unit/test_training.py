@@ -4,8 +4,10 @@ import hashlib
 import logging
 import warnings
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
@@ -14,15 +16,16 @@ from lightning.pytorch.loggers import Logger
 from sklearn.metrics import f1_score, log_loss, matthews_corrcoef
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from arginator.batches import ShuffledBatches, TrainingFolds, balancing_weights, steps_of
+from arginator.batches import Share, ShuffledBatches, TrainingFolds, balancing_weights, steps_of
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError, ModelError
 from arginator.ffnn import FeedForward
 from arginator.learning import class_logits
+from arginator.mapped_folds import MappedFold
 from arginator.params import BinaryTask, ModelParams, MulticlassTask, TrainParams
 from arginator.prepared import Prepared, Provenance
 from arginator.tasks import Task, class_probability, define_task
-from arginator.training import fine_tune, train, write_history
+from arginator.training import Trained, fine_tune, train, write_history
 
 LABELS = ("A", "B", "C", "D", "non")
 ABOUT = Provenance("toy", "toy", True, "", "", "", "kmer", {label: label for label in LABELS})
@@ -38,7 +41,21 @@ PARAMS = TrainParams(
     schedule="cosine",
     imbalance="class_weights",
     device="cpu",
+    devices=1,
+    precision=32,
+    memory="held",
 )
+
+DIVERGING = {
+    "optimiser": "sgd",
+    "epochs": 50,
+    "normalisation": "none",
+    "depth": 8,
+    "width": 64,
+    "activation": "gelu",
+    "schedule": "constant",
+    "imbalance": "none",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -137,6 +154,21 @@ def test_two_runs_give_equal_bytes_and_another_seed_does_not(kind, imbalance):
 
 
 @pytest.mark.parametrize("normalisation", ["batch", "layer", "none"])
+def test_two_runs_in_bf16_give_equal_bytes_and_float32_weights(normalisation):
+    one, two = (trained(precision="bf16-mixed", normalisation=normalisation) for _ in range(2))
+    assert digest(one.network) == digest(two.network)
+    assert one.history == two.history
+    assert digest(one.network) != digest(trained(normalisation=normalisation).network)
+    assert {weight.dtype for weight in one.network.parameters()} == {torch.float32}
+
+
+def test_the_epoch_is_judged_in_full_precision_whatever_the_network_learns_in():
+    result = trained(precision="bf16-mixed")
+    row, expected = result.history[result.best_epoch - 1], recomputed(result.network, "multiclass")
+    assert {name: row[name] for name in expected} == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("normalisation", ["batch", "layer", "none"])
 @pytest.mark.parametrize("batch_size", [1, 2, 48, 96, 1_000_000])  # 97 = 2 × 48 + 1 = 96 + 1
 def test_every_batch_size_works(normalisation, batch_size):
     result = trained("multiclass", normalisation=normalisation, batch_size=batch_size, epochs=1)
@@ -196,17 +228,7 @@ def test_the_vectors_are_standardised_by_the_training_fold():
 
 def test_a_loss_that_is_not_finite_says_what_to_do():
     with pytest.raises(ModelError) as caught:
-        trained(
-            optimiser="sgd",
-            learning_rate=10.0,
-            epochs=50,
-            normalisation="none",
-            depth=8,
-            width=64,
-            activation="gelu",
-            schedule="constant",
-            imbalance="none",
-        )
+        trained(learning_rate=10.0, **DIVERGING)
     assert str(caught.value).startswith("network: train_loss is ")
     assert str(caught.value).endswith(
         " at learning rate 10, expected a finite number; lower the learning rate"
@@ -326,21 +348,24 @@ def test_fine_tuning_for_no_epoch_returns_an_equal_network():
     assert result.network is not start.network
 
 
-@given(st.integers(1, 500), st.integers(1, 600))
-def test_no_batch_is_too_large_and_none_has_one_protein(n, batch_size):
-    steps = steps_of(n, batch_size)
+@given(st.integers(1, 500), st.integers(1, 600), st.integers(1, 9))
+def test_no_batch_is_too_large_and_no_process_gets_one_protein(n, batch_size, processes):
+    steps = steps_of(n, batch_size, processes)
     sizes = [len(rows) for rows in torch.arange(n).tensor_split(steps)]
     assert sum(sizes) == n
-    assert max(sizes) <= max(batch_size, 3)
-    assert min(sizes) >= min(n, 2)
+    assert max(sizes) <= max(batch_size, 4 * processes - 1)
+    assert min(sizes) >= min(n, 2 * processes)
 
 
-@given(st.integers(1, 200), st.integers(1, 250), st.integers(0, 2**32 - 1))
-def test_an_epoch_has_every_protein_once(n, batch_size, seed):
-    batches = ShuffledBatches(n, batch_size, torch.Generator().manual_seed(seed))
-    drawn = list(batches)
-    assert len(drawn) == len(batches)
-    assert sorted(torch.cat(drawn).tolist()) == list(range(n))
+@given(st.integers(1, 200), st.integers(1, 250), st.integers(0, 2**32 - 1), st.integers(1, 4))
+def test_an_epoch_has_every_protein_once(n, batch_size, seed, processes):
+    drawn = []
+    for rank in range(processes):
+        generator = torch.Generator().manual_seed(seed)
+        batches = ShuffledBatches(n, batch_size, generator, share=Share(rank, processes))
+        drawn.append(list(batches))
+        assert len(drawn[-1]) == len(batches)
+    assert sorted(torch.cat([rows for own in drawn for rows in own]).tolist()) == list(range(n))
 
 
 def test_balanced_sampling_draws_every_class_equally_often():
@@ -371,4 +396,86 @@ def test_the_loss_of_one_output_is_binary_cross_entropy():
         cross_entropy(class_logits(logit), actual),
         binary_cross_entropy_with_logits(logit[:, 0], actual.float()),
         rtol=1e-6,
+    )
+
+
+def write_fold(data: Prepared, path: Path, block_rows: int = 10) -> MappedFold:
+    """Write the vectors of a fold as an Arrow file."""
+    starts = range(0, len(data.labels), block_rows)
+    blocks = [data.embeddings.matrix[start : start + block_rows] for start in starts]
+    schema = pa.schema([("embedding", pa.list_(pa.from_numpy_dtype(blocks[0].dtype), data.width))])
+    with pa.ipc.new_file(str(path), schema) as file:
+        for block in blocks:
+            array = pa.FixedSizeListArray.from_arrays(pa.array(block.reshape(-1)), data.width)
+            file.write_batch(pa.record_batch([array], schema=schema))
+    return MappedFold(data.labels, ABOUT, data.width, tuple(map(len, blocks)), path)
+
+
+@pytest.fixture
+def mapped_folds(tmp_path):
+    return [write_fold(fold(seed), tmp_path / f"{seed}.arrow") for seed in range(2)]
+
+
+@pytest.mark.parametrize("imbalance", ["none", "class_weights", "balanced_sampling"])
+def test_two_runs_on_mapped_folds_give_equal_bytes(imbalance, mapped_folds):
+    params = PARAMS.model_copy(update={"imbalance": imbalance, "epochs": 6})
+    one, two = (train(*mapped_folds, task_of("multiclass"), MODEL, params, 5) for _ in range(2))
+    assert digest(one.network) == digest(two.network)
+    assert one.history == two.history
+    assert one.history[-1]["val_loss"] < one.history[0]["val_loss"]
+
+
+def test_a_mapped_fold_in_one_batch_teaches_what_a_held_one_does(mapped_folds):
+    changes = {"batch_size": 1000, "normalisation": "layer", "dropout": 0.0}
+    params = PARAMS.model_copy(update={"batch_size": 1000})
+    model = MODEL.model_copy(update=changes)
+    mapped = train(*mapped_folds, task_of("multiclass"), model, params, 5)
+    held = trained(**changes)
+    assert_alike(mapped, held)
+    with pytest.raises(AssertionError):
+        assert_alike(mapped, trained(seed=6, **changes))
+
+
+def assert_alike(one: Trained, other: Trained) -> None:
+    """Check that weights and history differ by no more than sums in another order do."""
+    assert one.best_epoch == other.best_epoch
+    for row, expected in zip(one.history, other.history, strict=True):
+        assert row == pytest.approx(expected, abs=1e-5)
+    for name, weight in other.network.state_dict().items():
+        np.testing.assert_allclose(one.network.state_dict()[name], weight, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does():
+    changes = {"optimiser": "sgd", "normalisation": "layer", "dropout": 0.0}  # Adam hides a factor
+    one, two = trained(**changes), trained(devices=2, **changes)
+    assert_alike(two, one)
+    assert not two.network.training
+
+
+@pytest.mark.slow
+def test_two_processes_share_mapped_folds_and_log_from_the_parent(mapped_folds):
+    model = MODEL.model_copy(update={"normalisation": "none", "dropout": 0.0})
+    params = PARAMS.model_copy(update={"imbalance": "balanced_sampling"})
+    one = train(*mapped_folds, task_of("binary"), model, params, 5)
+    params, logger = params.model_copy(update={"devices": 2}), RecordingLogger()
+    two = train(*mapped_folds, task_of("binary"), model, params, 5, logger)
+    assert_alike(two, one)
+    assert [row["val_loss"] for row in logger.rows] == [row["val_loss"] for row in two.history]
+    assert [row["epoch"] for row in logger.rows] == [0, 1, 2, 3]
+
+
+@pytest.mark.slow
+def test_an_error_in_several_processes_is_that_of_one():
+    with pytest.raises(ModelError) as caught:
+        trained(devices=2, learning_rate=10.0, **DIVERGING)
+    assert str(caught.value).startswith("network: train_loss is ")
+    assert str(caught.value).endswith("expected a finite number; lower the learning rate")
+
+
+def test_more_devices_than_pairs_of_proteins_are_refused():
+    with pytest.raises(DataError) as caught:
+        trained(devices=49)
+    assert str(caught.value) == (
+        "training fold: 97 proteins for 49 devices, expected two for each; lower train.devices"
     )

@@ -52,6 +52,9 @@ def recipe() -> Recipe:
             schedule="constant",
             imbalance="class_weights",
             device="cpu",
+            devices=1,
+            precision=32,
+            memory="held",
         ),
         seed=3,
     )

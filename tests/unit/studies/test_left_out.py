@@ -15,6 +15,7 @@ from arginator.studies.left_out import measure_left_out
 EVALUATE = EvaluateParams(
     curve_points=10,
     seeds=1,
+    seeds_at_once=1,
     resamples=100,
     bins=5,
     alpha=0.1,
