@@ -1,11 +1,12 @@
 """Start-up, latency, throughput, memory and size of every model of a task, in one run.
 
-    python benchmarks/inference.py --models models/binary [--json FILE]
+    python benchmarks/inference.py --task binary [--json FILE] [--figure FILE]
 
 Each model answers in a process of its own, on one thread and again on as many as there are cores.
 `start` is the time from an empty process to the first answer with the files in the page cache,
 imports included. Latency is of single proteins, throughput of whole batches; both include the
-checks and the conversion that a user gets. Proteins a core-second count the processor time.
+checks and the conversion that a user gets. Proteins a core-second count the processor time. The
+figure shows the quality of every candidate, from metrics/<task>/compression.json, against its time.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from measuring import machine, markdown
 
 BATCHES = (32, 1_024, 65_536)
 SINGLE_CALLS, WARM_UP = 3_000, 50
-SECONDS = 1.0  # that each batch size is measured for, and one whole batch at least
+EFFORTS = {"throughput_us": "µs a protein of 1,024", "latency_us": "µs a protein alone"}
+SECONDS = 0.5  # that each batch size is measured for, and one whole batch at least
 TORCH = "torch"
-ONNX = ("network", "pruned", "quantized")
 BASELINES = ("logistic_regression", "nearest_neighbour")
 
 Predict = Callable[[Float[np.ndarray, "n d"]], object]
@@ -37,10 +38,11 @@ Predict = Callable[[Float[np.ndarray, "n d"]], object]
 
 def load(name: str, models: Path, threads: int) -> tuple[Predict, int]:
     """Return what answers for a model, and the width of its vectors; imports what it needs."""
-    if name in ONNX:
-        from arginator.classifiers import OnnxClassifier, onnx_paths
+    if name not in (TORCH, *BASELINES):
+        from arginator.candidates import candidate_path
+        from arginator.classifiers import OnnxClassifier
 
-        classifier = OnnxClassifier(onnx_paths(models)[name], threads)
+        classifier = OnnxClassifier(candidate_path(models, name), threads)
         return classifier.predict_probability, classifier.signature.width
     if name in BASELINES:
         from arginator.baselines import load_baselines
@@ -105,9 +107,9 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def in_own_process(name: str, models: Path, threads: int) -> dict[str, Any]:
+def in_own_process(name: str, task: str, threads: int) -> dict[str, Any]:
     """Measure a model in a fresh process."""
-    words = [sys.executable, __file__, "--models", str(models), "--threads", str(threads)]
+    words = [sys.executable, __file__, "--task", task, "--threads", str(threads)]
     words += ["--one", name, "--born", str(time.time())]
     done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -116,22 +118,28 @@ def in_own_process(name: str, models: Path, threads: int) -> dict[str, Any]:
 
 def size_bytes(name: str, models: Path) -> int:
     """Return the size of the file or files that a model is read from."""
-    from arginator.classifiers import onnx_paths
+    from arginator.candidates import candidate_path
 
-    if name in ONNX:
-        return onnx_paths(models)[name].stat().st_size
+    if name not in (TORCH, *BASELINES):
+        return candidate_path(models, name).stat().st_size
     folder = models / ("ffnn" if name == TORCH else "baseline")
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
-def table(found: dict[str, dict[str, Any]], threads: int) -> str:
+def table(found: dict[str, dict[str, Any]], threads: int, shipped: str) -> str:
     """Return the figures on `threads` threads as Markdown, ratios against torch in brackets."""
     rows = []
     reference = found[TORCH][str(threads)]
     for name, by_threads in found.items():
         one = by_threads[str(threads)]
         faster = reference["latency_us"]["p50"] / one["latency_us"]["p50"]
-        row = [name, f"{by_threads['bytes']:,}", f"{one['start_s']:.2f}", f"{one['peak_mib']:,.0f}"]
+        label = f"**{name}**" if name == shipped else name
+        row = [
+            label,
+            f"{by_threads['bytes']:,}",
+            f"{one['start_s']:.2f}",
+            f"{one['peak_mib']:,.0f}",
+        ]
         row += [f"{one['latency_us'][key]:,.0f}" for key in ("p50", "p95", "p99")]
         row[-3] += f" ({faster:.1f}×)"
         for batch in map(str, BATCHES):
@@ -146,26 +154,45 @@ def table(found: dict[str, dict[str, Any]], threads: int) -> str:
 def main(argv: Sequence[str] | None = None) -> None:
     """Print a table of the models for one thread and one for all cores."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--models", type=Path, required=True, help="folder of a task's models")
+    parser.add_argument("--task", required=True, help="name of the task, in the folder of a record")
     parser.add_argument("--json", type=Path, help="also write everything there")
+    parser.add_argument("--figure", type=Path, help="also draw quality against time there")
     parser.add_argument("--threads", type=int, default=1, help=argparse.SUPPRESS)
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--born", type=float, default=0.0, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.one:
-        print(json.dumps(measure(args.one, args.models, args.threads, args.born)))
+        print(json.dumps(measure(args.one, Path("models", args.task), args.threads, args.born)))
         return
+    compression = json.loads(Path("metrics", args.task, "compression.json").read_text("utf-8"))
     cores = os.cpu_count() or 1
     found = {
-        name: {"bytes": size_bytes(name, args.models)}
-        | {str(n): in_own_process(name, args.models, n) for n in sorted({1, cores})}
-        for name in (TORCH, *ONNX, *BASELINES)
+        name: {"bytes": size_bytes(name, Path("models", args.task))}
+        | {str(n): in_own_process(name, args.task, n) for n in sorted({1, cores})}
+        for name in (TORCH, *compression["candidates"], *BASELINES)
     }
     print(machine())
     for threads in sorted({1, cores}):
-        print(f"\n{threads} thread{'s' if threads > 1 else ''}\n\n{table(found, threads)}")
+        print(f"\n{threads} thread{'s' if threads > 1 else ''}\n")
+        print(table(found, threads, compression["model"]))
     if args.json:
         args.json.write_text(json.dumps({"machine": machine(), "models": found}, indent=2) + "\n")
+    if args.figure:
+        draw(compression, found, args.task, args.figure)
+
+
+def draw(
+    compression: dict[str, Any], found: dict[str, dict[str, Any]], task: str, path: Path
+) -> None:
+    """Draw quality against time on one thread."""
+    from arginator.drawing.canvas import write_figure
+    from arginator.drawing.compression_figures import draw_compression
+
+    for name, row in compression["candidates"].items():
+        one = found[name]["1"]
+        row["throughput_us"] = 1e6 / one["throughput"]["1024"]["per_second"]
+        row["latency_us"] = one["latency_us"]["p50"]
+    write_figure(draw_compression(compression, task, EFFORTS), path)
 
 
 if __name__ == "__main__":

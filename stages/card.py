@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from arginator.bundles import CALIBRATION, pick_calibration, write_bundle
 from arginator.calibration_files import read_calibration
+from arginator.candidates import candidate_path
 from arginator.cards import read_facts, render_card
-from arginator.classifiers import OnnxClassifier, onnx_paths
+from arginator.classifiers import OnnxClassifier
 from arginator.console import parse_paths, run
 from arginator.files import hash_file, write_text
 from arginator.params import load_params
@@ -33,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "evaluate": params.evaluate.model_dump(mode="json"),
     }
     facts = read_facts(args.metrics, args.task)
-    model = onnx_paths(args.models)[facts["choice"]["model"]]
+    model = candidate_path(args.models, facts["choice"]["model"])
     file = read_calibration(args.models / "calibration" / CALIBRATION)
     calibration = pick_calibration(file, facts["choice"]["model"])
     paths = {"prepared": args.prepared, "splits": args.splits, "model": model}

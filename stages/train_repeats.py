@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from arginator.compression import export_onnx
 from arginator.console import parse_paths, run
 from arginator.files import replacing_folder
 from arginator.mapped_folds import open_folds
+from arginator.onnx_export import export_onnx
 from arginator.params import load_params
 from arginator.prepared import read_provenance
 from arginator.repeat_training import train_repeats

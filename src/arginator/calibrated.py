@@ -14,7 +14,8 @@ from arginator.baseline_models import Baseline
 from arginator.baselines import load_baselines
 from arginator.calibration import Calibration
 from arginator.calibration_files import REMEDY, read_calibration, read_repeats
-from arginator.classifiers import Classifier, OnnxClassifier, onnx_paths
+from arginator.candidates import candidate_path, read_candidates
+from arginator.classifiers import Classifier, OnnxClassifier
 from arginator.conformal import Conformal
 from arginator.errors import ModelError
 from arginator.novelty import NoveltyIndex, read_novelty
@@ -75,7 +76,7 @@ class CalibratedModel(CalibratedClassifier[StoredClassifier]):
 
 
 def load_calibrated(models_folder: Path) -> dict[str, CalibratedModel]:
-    """Read the models of a task, in the order of `arginator.reports.MODELS`, with what is known.
+    """Read the baselines, then the candidates of a task, with what is known of each.
 
     Raises:
         ModelError: A file is missing or damaged, or the calibration is of other models.
@@ -129,13 +130,16 @@ def load_novelty(models_folder: Path) -> NoveltyIndex:
 
 
 def load_classifiers(models_folder: Path) -> dict[str, tuple[StoredClassifier, Signature]]:
-    """Read the baselines and networks of a task, and what each says about itself.
+    """Read the baselines and candidates of a task, and what each says about itself.
 
     Raises:
         ModelError: A file is missing or damaged.
     """
     baselines, signature = load_baselines(models_folder / "baseline")
-    networks = {name: OnnxClassifier(path) for name, path in onnx_paths(models_folder).items()}
+    networks = {
+        name: OnnxClassifier(candidate_path(models_folder, name))
+        for name in read_candidates(models_folder)
+    }
     return {
         **{name: (baseline, signature) for name, baseline in baselines.items()},
         **{name: (network, network.signature) for name, network in networks.items()},

@@ -19,12 +19,21 @@ from arginator.calibration_files import CalibrationFile
 from arginator.errors import ModelError
 from arginator.files import read_json
 from arginator.prepared import Provenance
-from arginator.reports import BASELINES, MODELS, read_report
+from arginator.reports import BASELINES, MODELS, SHIPPED, read_report
 from arginator.tasks import Signature
 
 TEMPLATE = "model_card.md.jinja"
 OF_DATA = ("prepare", "split")
-OF_TASK = ("choice", "verdict", "calibration", "coverage", "bands", "categories", "novelty")
+OF_TASK = (
+    "choice",
+    "compression",
+    "verdict",
+    "calibration",
+    "coverage",
+    "bands",
+    "categories",
+    "novelty",
+)
 Facts = Mapping[str, Mapping[str, Any]]
 
 
@@ -89,23 +98,23 @@ def render_card(
 
 def _stand_out(signature: Signature, about: Provenance, facts: Facts) -> dict[str, Any]:
     """Return what the card points to in the results."""
-    model, verdict = facts["choice"]["model"], facts["verdict"]
-    shipped, claims = facts["test"][model], facts["test"]["claims"]
+    verdict = facts["verdict"]
+    shipped, claims = facts["test"][SHIPPED], facts["test"]["claims"]
     support = {name: row["support"] for name, row in shipped["per_class"].items()}
-    hardest = card_facts.find_hardest(facts["categories"], model)
+    hardest = card_facts.find_hardest(facts["categories"], SHIPPED)
     bands = card_facts.name_bands(facts["bands"]["band_limits"])
-    best = verdict["differences"][model]["mcc"]["against"]
-    calibrated = [best, model]
+    best = verdict["differences"][SHIPPED]["mcc"]["against"]
+    calibrated = [best, SHIPPED]
     return {
         "shipped": shipped,
         "models": [name for name in MODELS if name in verdict["models"]],
-        "compared": [*BASELINES[1:], model],
+        "compared": [*BASELINES[1:], SHIPPED],
         "calibrated": calibrated,
         "worse": card_facts.find_harmed(facts["calibration"]["models"], calibrated),
         "licence": card_facts.pick_licence(about.licence),
         "tags": card_facts.pick_tags(signature, about, claims),
         "caveats": card_facts.list_caveats(about, claims),
-        "results": card_facts.list_results(verdict, model),
+        "results": card_facts.list_results(verdict, SHIPPED),
         "kmers": card_facts.name_kmers(signature.embedder),
         "by_identity": "max_identity" in facts["split"],
         "band_names": bands,
@@ -114,7 +123,7 @@ def _stand_out(signature: Signature, about: Provenance, facts: Facts) -> dict[st
         "covered": card_facts.list_coverage(facts["coverage"], bands),
         "missed": card_facts.find_missed(facts["coverage"], bands),
         "hardest": hardest,
-        "worst": hardest[0] if hardest and hardest[0]["share"][model] > 0 else None,
+        "worst": hardest[0] if hardest and hardest[0]["share"][SHIPPED] > 0 else None,
     }
 
 
@@ -123,17 +132,17 @@ def _check_match(
 ) -> None:
     """Refuse results of another data set, of other models or other classes than the model's."""
     model = facts["choice"]["model"]
-    measured = tuple(facts["test"][model]["per_class"])
-    other = [name for name in OF_TASK if facts[name].get("model", model) != model]
+    measured = tuple(facts["test"][SHIPPED]["per_class"])
     if about.source != signature.source:
         problem = f"the model is of data {signature.source!r}, the results of {about.source!r}"
     elif not measured == fitted.classes == signature.classes:
         known, found = ", ".join(signature.classes), ", ".join(measured)
         problem = f"the model tells apart {known}, the results {found}"
-    elif other:
-        problem = (
-            f"the chosen model is {model!r}, {other[0]}.json is of {facts[other[0]]['model']!r}"
-        )
+    elif facts["compression"]["model"] != model:
+        other = facts["compression"]["model"]
+        problem = f"the chosen candidate is {model!r}, compression.json is of {other!r}"
+    elif model not in fitted.models:
+        problem = f"the chosen candidate is {model!r}, the calibration is of {min(fitted.models)!r}"
     else:
         return
     raise ModelError(f"model card of {signature.task!r}", problem, "run `dvc repro`")

@@ -1,56 +1,57 @@
-"""Choices: which of the networks' files ships."""
+"""Choices: which of the candidates ships, decided on the validation fold alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from arginator.answers import Probabilities
-from arginator.classifiers import OnnxClassifier
-from arginator.reports import NETWORK, rounded
+from arginator.candidates import Candidate
+from arginator.reports import NETWORK, SHIPPED
 
 
-def choose_model(
-    networks: Mapping[str, OnnxClassifier],
-    report: Mapping[str, Any],
-    probability: Probabilities,
+def choose_candidate(
+    candidates: Mapping[str, Candidate],
+    size_bytes: Mapping[str, int],
+    validation: Mapping[str, Mapping[str, Any]],
     max_mcc_drop: float,
 ) -> dict[str, Any]:
-    """Choose the smallest file whose MCC is at most `max_mcc_drop` below that of "network".
+    """Choose the smallest file that surely loses little of the network's MCC.
 
-    Of files of one size the first in `networks` is taken.
+    A candidate is refused if the upper end of its loss's interval is above `max_mcc_drop`; the
+    network itself loses nothing. Of files of one size the first in `candidates` is taken.
 
     Args:
-        networks: Files to choose from, "network" among them.
-        report: Report of each on the validation fold.
-        probability: What each says about the validation fold, calibrated.
+        candidates: What may ship, "network" among them.
+        size_bytes: Size of each file.
+        validation: What `arginator.compression_reports` says of each on the validation fold.
         max_mcc_drop: 0 to 1.
+
+    Returns:
+        `model`, the name of the candidate; `reason`; its own and the network's `bytes`,
+        `parameters` and `multiply_adds`; `agreement` of both on validation; and `refused`, by
+        name, with the upper end of the loss.
     """
-    drop = {name: rounded(report[NETWORK]["mcc"] - report[name]["mcc"]) for name in networks}
-    good = [name for name in networks if drop[name] <= max_mcc_drop]
-    chosen = min(good, key=lambda name: networks[name].size_bytes)
-    label = {name: probability[name].argmax(axis=1) for name in networks}
-    agreement = {name: float(np.mean(label[name] == label[NETWORK])) for name in networks}
+    loss = {name: validation[name]["mcc_loss"]["high"] for name in candidates}
+    good = [name for name in candidates if loss[name] <= max_mcc_drop]
+    chosen = min(good, key=lambda name: size_bytes[name])
+    both = {NETWORK: candidates[NETWORK], SHIPPED: candidates[chosen]}
     return {
         "model": chosen,
-        "reason": _reason(chosen, networks[chosen].size_bytes, report, max_mcc_drop),
-        "bytes": {name: network.size_bytes for name, network in networks.items()},
-        "parameters": {name: network.parameters for name, network in networks.items()},
-        "agreement_with_network": {name: rounded(share) for name, share in agreement.items()},
+        "reason": _reason(chosen, size_bytes[chosen], validation[chosen], max_mcc_drop),
+        "bytes": {NETWORK: size_bytes[NETWORK], SHIPPED: size_bytes[chosen]},
+        "parameters": {name: candidate.parameters for name, candidate in both.items()},
+        "multiply_adds": {name: candidate.multiply_adds for name, candidate in both.items()},
+        "agreement": validation[chosen]["agreement"],
+        "refused": {name: loss[name] for name in candidates if name not in good},
     }
 
 
 def _reason(chosen: str, size: int, report: Mapping[str, Any], max_mcc_drop: float) -> str:
-    """Say why a model was chosen."""
-    mcc, reference = report[chosen]["mcc"], report[NETWORK]["mcc"]
+    """Say why a candidate was chosen."""
     if chosen == NETWORK:
-        return (
-            f"no smaller file is within {max_mcc_drop:g} of the network's MCC on validation "
-            f"({reference:.4f})"
-        )
+        return f"no smaller file surely loses {max_mcc_drop:g} MCC or less on validation"
+    loss = report["mcc_loss"]
     return (
-        f"smallest file ({size:,} bytes) within {max_mcc_drop:g} of the network's MCC on "
-        f"validation ({mcc:.4f} against {reference:.4f})"
+        f"smallest file ({size:,} bytes) that surely loses {max_mcc_drop:g} MCC or less on "
+        f"validation ({loss['value']:.4f} [{loss['low']:.4f}, {loss['high']:.4f}])"
     )

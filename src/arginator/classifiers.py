@@ -11,7 +11,6 @@ from jaxtyping import Float, Float32, Float64
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from arginator.errors import DataError, ModelError
-from arginator.reports import NETWORK
 from arginator.tasks import Signature, class_probability
 
 METADATA_KEY = "arginator"
@@ -26,14 +25,6 @@ UNREADABLE = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
-
-
-ONNX_FOLDERS = {NETWORK: "onnx", "pruned": "pruned", "quantized": "quantized"}
-
-
-def onnx_paths(models: Path) -> dict[str, Path]:
-    """Return the ONNX file of each network of a task, by the name of the model."""
-    return {name: models / folder / "model.onnx" for name, folder in ONNX_FOLDERS.items()}
 
 
 @runtime_checkable

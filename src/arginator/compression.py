@@ -1,222 +1,161 @@
-"""Compression: fewer neurons, smaller numbers, and one ONNX file that runs without torch."""
+"""Compression: every smaller network that the parameters ask for, as ONNX files side by side."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple
 
-import onnx
 import torch
-from jaxtyping import Float, Int
-from onnx import numpy_helper
-from onnx.helper import get_attribute_value
-from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_linear_bn_eval
 
-from arginator.classifiers import METADATA_KEY, PARAMETERS_KEY, OnnxClassifier
+from arginator.candidates import Candidate, Method, write_candidates
+from arginator.distillation import Teacher
 from arginator.ffnn import FeedForward
-from arginator.onnx_graphs import INPUT, Graph
+from arginator.onnx_export import count_parameters, export_onnx, linear_part
+from arginator.param_types import Criterion
 from arginator.params import CompressParams, TrainParams
 from arginator.prepared import Prepared
+from arginator.pruning import mask_weights, prune_network, settle_weights
+from arginator.quantization import quantize_by_range, quantize_by_vector
+from arginator.reports import NETWORK
 from arginator.tasks import Signature, Task
-from arginator.training import fine_tune
-
-SAMPLE_ROWS = 8192  # vectors that neurons are judged on
-ONE_NODE = {"relu": "Relu", "gelu": "Gelu", "tanh": "Tanh"}
+from arginator.training import distil, fine_tune
 
 
-def compress_network(
+class Made(NamedTuple):
+    """A network in 32 bits, what it is, and whether it is worth quantizing too."""
+
+    candidate: Candidate
+    network: FeedForward
+    quantized: bool
+
+
+class Compression:
+    """Makes smaller networks from one, with the folds it was trained on.
+
+    Args:
+        network: The network that was trained.
+        train: Its training fold.
+        validation: The fold that chooses the best epoch of each further training.
+        task: What it tells apart.
+        compress: Which networks to make.
+        params: How it was trained.
+        seed: Where chance comes from.
+    """
+
+    def __init__(
+        self,
+        network: FeedForward,
+        train: Prepared,
+        validation: Prepared,
+        task: Task,
+        compress: CompressParams,
+        params: TrainParams,
+        seed: int,
+    ) -> None:
+        self._network, self._compress, self._params = network, compress, params
+        self._train, self._validation, self._task, self._seed = train, validation, task, seed
+
+    def make(self) -> Iterator[Made]:
+        """Yield the network itself and every smaller one.
+
+        Those pruned by the first criterion, and the distilled ones, are worth quantizing; the
+        other criteria and weights set to zero are there to compare.
+
+        Raises:
+            DataError: A class is missing from a fold.
+            ModelError: A loss is not finite.
+        """
+        compress = self._compress
+        yield Made(describe(NETWORK, "training", self._network), self._network, True)
+        for criterion in compress.prune_criteria:
+            for ratio in compress.prune_ratios:
+                name = f"{criterion}_{100 * ratio:g}"
+                made = self._prune(ratio, criterion)
+                candidate = describe(name, "pruning", made, criterion=criterion, ratio=ratio)
+                yield Made(candidate, made, criterion == compress.prune_criteria[0])
+        for ratio in compress.mask_ratios:
+            made = settle_weights(self._fine_tune(mask_weights(self._network, ratio)))
+            yield Made(
+                describe(f"masked_{100 * ratio:g}", "masking", made, ratio=ratio), made, False
+            )
+        for width in compress.distil_widths:
+            made = self._distil(width)
+            yield Made(describe(f"distilled_{width}", "distillation", made), made, True)
+
+    def write(self, signature: Signature, folder: Path) -> None:
+        """Write every network, its quantized forms and the index of all into `folder`.
+
+        Args:
+            signature: What each says about itself.
+            folder: An empty folder.
+        """
+        matrix = self._train.embeddings.matrix
+        candidates = []
+        for candidate, network, quantized in self.make():
+            source = folder / f"{candidate.name}.onnx"
+            export_onnx(network, signature, source)
+            candidates.append(candidate)
+            for method in self._compress.quantize if quantized else ():
+                name = f"{candidate.name}_int8_{method}"
+                if method == "dynamic":
+                    quantize_by_vector(source, folder / f"{name}.onnx")
+                else:
+                    quantize_by_range(source, folder / f"{name}.onnx", matrix)
+                changes = {"name": name, "quantization": method}
+                candidates.append(candidate.model_copy(update=changes))
+        write_candidates(candidates, folder)
+
+    def _prune(self, ratio: float, criterion: Criterion) -> FeedForward:
+        """Return a network with fewer neurons that has learned to do without the others."""
+        vectors = torch.from_numpy(self._train.embeddings.matrix)
+        return self._fine_tune(prune_network(self._network, ratio, criterion, vectors, self._seed))
+
+    def _fine_tune(self, network: FeedForward) -> FeedForward:
+        """Train a network further."""
+        return fine_tune(
+            network,
+            self._train,
+            self._validation,
+            self._task,
+            self._params,
+            self._compress.finetune_epochs,
+            self._compress.finetune_learning_rate,
+            self._seed,
+        ).network
+
+    def _distil(self, width: int) -> FeedForward:
+        """Return a narrower network that has learned from this one."""
+        compress = self._compress
+        teacher = Teacher(self._network, compress.distil_temperature, compress.distil_share)
+        return distil(
+            teacher,
+            width,
+            self._train,
+            self._validation,
+            self._task,
+            self._params,
+            self._seed,
+        ).network
+
+
+def describe(
+    name: str,
+    method: Method,
     network: FeedForward,
-    train: Prepared,
-    validation: Prepared,
-    task: Task,
-    compress: CompressParams,
-    params: TrainParams,
-    seed: int,
-) -> FeedForward:
-    """Take neurons out of `network` and let those that stay learn to do without them.
-
-    Raises:
-        DataError: A class is missing from a fold.
-        ModelError: A loss is not finite.
-    """
-    return fine_tune(
-        prune_network(network, compress.prune_ratio, torch.from_numpy(train.embeddings.matrix)),
-        train,
-        validation,
-        task,
-        params,
-        compress.finetune_epochs,
-        compress.finetune_learning_rate,
-        seed,
-    ).network
-
-
-def prune_network(network: FeedForward, ratio: float, vectors: Float[Tensor, "n d"]) -> FeedForward:
-    """Return a copy without the share `ratio` of the neurons of each hidden layer.
-
-    The neurons that contribute least to the next layer's differences between `vectors` go:
-    deviation of the activation times norm of the weights out, of equals the later ones. The next
-    layer's bias takes over what they contribute on average. Their number is rounded, and one
-    always stays. Those that stay keep their weights and their order.
-
-    References:
-        Molchanov et al. 2017, ICLR (neurons by contribution); the mean in the bias after
-        Ye et al. 2018, doi:10.48550/arXiv.1802.00124.
-    """
-    network = copy.deepcopy(network).eval()
-    kept = []
-    for layer, (deviation, mean) in enumerate(_activation_statistics(network, vectors)):
-        following = _raw_linear(network, layer + 1)
-        weight = following.weight.detach()
-        stays = _strongest(deviation * weight.norm(dim=0), ratio)
-        gone = torch.ones(len(mean), dtype=torch.bool)
-        gone[stays] = False
-        following.bias.data += weight[:, gone] @ mean[gone]
-        kept.append(stays)
-    pruned = FeedForward(replace(network.shape, hidden=tuple(len(rows) for rows in kept)))
-    pruned.load_state_dict(_without_neurons(network, kept))
-    return pruned.eval()
-
-
-def count_parameters(network: nn.Module) -> int:
-    """Count the numbers that a network has learned; the standardisation's are not among them."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def export_onnx(network: FeedForward, signature: Signature, path: Path) -> None:
-    """Write `network` as an ONNX model: vectors (n, d) in, logits (n, outputs) out.
-
-    The graph is written here rather than traced by torch, whose exporter puts paths and stack
-    traces into the file. Batch normalisation is merged into the layer before it. The same
-    network and signature always give the same bytes.
-    """
-    network = copy.deepcopy(network).cpu().eval()
-    graph = Graph()
-    vectors = INPUT
-    for operator, name in (("Sub", "mean"), ("Div", "deviation")):
-        value = getattr(network.standardise, name)
-        vectors = graph.add(operator, vectors, _constant(graph, f"standardise.{name}", value))
-    for layer in range(_depth(network)):
-        vectors = _add_block(graph, network, layer, vectors)
-    _add_linear(graph, "output", _linear(network, _depth(network)), vectors)
-    metadata = {METADATA_KEY: signature.to_json(), PARAMETERS_KEY: f"{count_parameters(network)}"}
-    graph.write(path, network.shape.width, network.shape.outputs, metadata)
-
-
-def quantize_onnx(source: Path, target: Path) -> None:
-    """Write what `export_onnx` wrote again, with 8-bit weights and products of whole numbers.
-
-    Weights are scaled by neuron, vectors one by one: no answer depends on what else is asked in
-    the same call. The signature stays. The same model always gives the same bytes.
-
-    Raises:
-        ModelError: `source` is missing or damaged.
-    """
-    signature = OnnxClassifier(source).signature
-    model = onnx.load_model_from_string(source.read_bytes())
-    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    graph = Graph()
-    result_of: dict[str, str] = {}
-    for node in model.graph.node:
-        inputs = [result_of.get(name, name) for name in node.input]
-        if node.op_type == "MatMul":
-            result = graph.add_integer_product(inputs[0], inputs[1], arrays[inputs[1]])
-        else:
-            for name in inputs:
-                if name in arrays:
-                    graph.constant(name, arrays[name])
-            attributes = {item.name: get_attribute_value(item) for item in node.attribute}
-            result = graph.add(node.op_type, *inputs, **attributes)
-        result_of[node.output[0]] = result
-    metadata = {item.key: item.value for item in model.metadata_props}
-    outputs = model.graph.output[0].type.tensor_type.shape.dim[1].dim_value
-    graph.write(target, signature.width, outputs, metadata)
-
-
-def _depth(network: FeedForward) -> int:
-    """Return the number of hidden layers."""
-    return len(network.shape.hidden)
-
-
-def _raw_linear(network: FeedForward, layer: int) -> nn.Linear:
-    """Return the linear part of a layer, counted from 0; the last one is the output."""
-    name = "output" if layer == _depth(network) else f"block_{layer}.linear"
-    return cast(nn.Linear, network.get_submodule(name))
-
-
-def _linear(network: FeedForward, layer: int) -> nn.Linear:
-    """Return the linear part of a layer with batch normalisation, which is linear too, in it."""
-    linear = _raw_linear(network, layer)
-    if layer == _depth(network):
-        return linear
-    normalisation = network.get_submodule(f"block_{layer}.normalisation")
-    if isinstance(normalisation, nn.BatchNorm1d):
-        return fuse_linear_bn_eval(linear, normalisation)
-    return linear
-
-
-@torch.no_grad()
-def _activation_statistics(
-    network: FeedForward, vectors: Float[Tensor, "n d"]
-) -> list[tuple[Tensor, Tensor]]:
-    """Return deviation and mean of each neuron of each hidden layer over a sample of `vectors`."""
-    step = -(-len(vectors) // SAMPLE_ROWS)
-    values = network.standardise(vectors[::step].float())
-    statistics = []
-    for layer in range(_depth(network)):
-        values = network.get_submodule(f"block_{layer}")(values)
-        statistics.append(torch.std_mean(values, dim=0, correction=0))
-    return statistics
-
-
-def _without_neurons(network: FeedForward, kept: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Return the weights of `network` with only the neurons `kept` of each hidden layer."""
-    rows_of = {f"block_{layer}": rows for layer, rows in enumerate(kept)}
-    columns_of = dict(zip([*list(rows_of)[1:], "output"], kept, strict=False))
-    state = {}
-    for name, value in network.state_dict().items():
-        child = name.partition(".")[0]
-        if child in rows_of and value.ndim > 0:
-            value = value[rows_of[child]]
-        if child in columns_of and value.ndim > 1:
-            value = value[:, columns_of[child]]
-        state[name] = value
-    return state
-
-
-def _strongest(importance: Float[Tensor, " neurons"], ratio: float) -> Int[Tensor, " kept"]:
-    """Return the indices of the neurons that stay, in order."""
-    stay = max(1, len(importance) - round(ratio * len(importance)))
-    ranked = torch.argsort(importance, descending=True, stable=True)
-    return ranked[:stay].sort().values
-
-
-def _add_block(graph: Graph, network: FeedForward, layer: int, vectors: str) -> str:
-    """Append a hidden layer: linear with batch normalisation, layer normalisation, activation."""
-    name = f"block_{layer}"
-    normalisation = network.get_submodule(f"{name}.normalisation")
-    result = _add_linear(graph, name, _linear(network, layer), vectors)
-    if isinstance(normalisation, nn.LayerNorm):
-        scale = _constant(graph, f"{name}.normalisation.weight", normalisation.weight)
-        shift = _constant(graph, f"{name}.normalisation.bias", normalisation.bias)
-        epsilon = normalisation.eps
-        result = graph.add("LayerNormalization", result, scale, shift, epsilon=epsilon)
-    if network.shape.activation == "silu":
-        return graph.add("Mul", result, graph.add("Sigmoid", result))
-    return graph.add(ONE_NODE[network.shape.activation], result)
-
-
-def _add_linear(graph: Graph, name: str, linear: nn.Linear, vectors: str) -> str:
-    """Append a product with the weights and a sum with the biases."""
-    weight = _constant(graph, f"{name}.weight", linear.weight.T)
-    product = graph.add("MatMul", vectors, weight)
-    return graph.add("Add", product, _constant(graph, f"{name}.bias", linear.bias))
-
-
-def _constant(graph: Graph, name: str, value: Tensor) -> str:
-    """Store a tensor in the graph."""
-    return graph.constant(name, value.detach().numpy())
+    *,
+    criterion: Criterion | None = None,
+    ratio: float | None = None,
+) -> Candidate:
+    """Return what a network in 32 bits is made of."""
+    layers = [linear_part(network, layer) for layer in range(len(network.shape.hidden) + 1)]
+    return Candidate(
+        name=name,
+        method=method,
+        criterion=criterion,
+        ratio=ratio,
+        hidden=network.shape.hidden,
+        parameters=count_parameters(network),
+        nonzero=sum(int(torch.count_nonzero(values)) for values in network.parameters()),
+        multiply_adds=sum(layer.weight.numel() for layer in layers),
+    )

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from arginator.errors import DataError
-from arginator.params import NonEmpty, Section
+from arginator.param_types import NonEmpty, Section
 from arginator.prepared import Provenance
 from arginator.yaml_files import load_yaml
 

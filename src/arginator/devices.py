@@ -73,6 +73,7 @@ def _fit_share(
                 network,
                 lesson.folds(share),
                 bar=bar and rank == 0,
+                teacher=lesson.teacher,
                 place={
                     "accelerator": "cuda" if backend == "nccl" else "cpu",
                     "devices": share.of,

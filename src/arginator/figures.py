@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from arginator.drawing.band_figures import draw_bands, draw_coverage
 from arginator.drawing.canvas import write_figure
+from arginator.drawing.compression_figures import draw_compression
 from arginator.drawing.curve_figures import draw_precision_recall, draw_roc
 from arginator.drawing.data_figures import draw_folds, draw_similarity
 from arginator.drawing.map_figures import draw_map
@@ -34,7 +35,7 @@ TABLES = {
     "reliability": ("model", "stage", "bin", "proteins", "confidence", "accuracy"),
     "history": ("epoch", "train_loss", "val_loss", "val_mcc", "val_macro_f1"),
 }
-REPORTS = ("verdict", "calibration", "coverage", "bands", "categories")
+REPORTS = ("verdict", "compression", "calibration", "coverage", "bands", "categories")
 WORDS = dict.fromkeys(("model", "class", "stage", "id", "actual", "predicted", "set"), str)
 
 
@@ -85,6 +86,7 @@ def draw_task(results: TaskResults) -> dict[str, Figure]:
         "coverage": draw_coverage(reports["coverage"], metrics, task),
         "training": draw_training(tables["history"], metrics, task, results.monitor),
         "models": draw_models(reports["verdict"], task),
+        "compression": draw_compression(reports["compression"], task),
     }
     if reports["categories"]["categories"]:
         figures["categories"] = draw_categories(reports["categories"], task)

@@ -17,6 +17,7 @@ from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
 from arginator.batches import WHOLE, Share, TrainingFolds
+from arginator.distillation import Distiller, Teacher
 from arginator.ffnn import FeedForward
 from arginator.learning import BestEpoch, EpochProgress, Learner, Row
 from arginator.mapped_folds import TrainingFold
@@ -34,6 +35,7 @@ class Lesson:
         task: Which labels to tell apart.
         params: How the network learns.
         seed: Where the order of the proteins and dropout come from.
+        teacher: Whose answers to learn beside the labels, if anyone's.
     """
 
     train: TrainingFold
@@ -41,6 +43,7 @@ class Lesson:
     task: Task
     params: TrainParams
     seed: int
+    teacher: Teacher | None = None
 
     def folds(self, share: Share = WHOLE) -> TrainingFolds:
         """Return the folds as tensors, for one process or for one of several.
@@ -72,6 +75,7 @@ def fit(
     logger: Logger | None = None,
     bar: bool = True,
     place: Mapping[str, Any] | None = None,
+    teacher: Teacher | None = None,
 ) -> Fitted:
     """Fit `network` in place; afterwards it is as the last epoch left it.
 
@@ -81,12 +85,15 @@ def fit(
         logger: Where each epoch's row goes besides the history.
         bar: Whether a terminal shows progress.
         place: Lightning's arguments that say where to compute; None for one `train.device`.
+        teacher: Whose answers to learn beside the labels, if anyone's.
 
     Raises:
         ModelError: A loss is not finite.
     """
     params = folds.params
     learner = Learner(network, folds.class_weight, params)
+    if teacher is not None:
+        learner = Distiller(network, folds.class_weight, params, teacher)
     best = BestEpoch(learner)
     place = place or {
         "accelerator": params.device,

@@ -1,16 +1,27 @@
-"""Intervals of shares over clusters, honest too where resampling has nothing to go by."""
+"""Intervals over clusters; those of shares honest too where resampling has nothing to go by."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from arginator.bootstrap import Interval, draw_clusters, percentile_interval
+from arginator.reports import rounded
 
 FEW = 30  # clusters below which resamples of them say too little
 DEVIATES = 1.959963984540054  # the standard normal distribution's middle 95 % lies within these
+
+
+def with_interval(value: float, resampled: Float[np.ndarray, " b"]) -> dict[str, float]:
+    """Return a value and the interval of its resamples as `value`, `low` and `high`, rounded."""
+    interval = percentile_interval(resampled)
+    return {
+        "value": rounded(value),
+        "low": rounded(interval.low),
+        "high": rounded(interval.high),
+    }
 
 
 def share_interval(

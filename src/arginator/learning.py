@@ -61,7 +61,7 @@ class Learner(LightningModule):
         self._learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
 
     def training_step(self, batch: Batch, index: int) -> Float[Tensor, ""]:
-        """Return the class-weighted mean loss of a batch.
+        """Return the class-weighted mean cost of a batch.
 
         Of several processes each returns its part, so that the mean of their gradients, which is
         what all of them learn from, is that of the whole batch.
@@ -71,7 +71,17 @@ class Learner(LightningModule):
         loss = cross_entropy(logits, class_index, reduction="none")
         self._step_losses.append(loss.detach())
         weight = self.class_weight[class_index]
-        return (weight * loss).sum() / self._mean_over_processes(weight.sum())
+        cost = weight * self.cost(vectors, logits, loss)
+        return cost.sum() / self._mean_over_processes(weight.sum())
+
+    def cost(
+        self,
+        vectors: Float[Tensor, "n d"],
+        logits: Float[Tensor, "n k"],
+        log_loss: Float[Tensor, " n"],
+    ) -> Float[Tensor, " n"]:
+        """Return what is minimised for each protein: its log loss."""
+        return log_loss
 
     def validation_step(self, batch: Batch, index: int) -> None:
         """Keep the outputs of a batch, in full precision, for the end of the epoch."""

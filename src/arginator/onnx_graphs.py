@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ IR_VERSION = 9  # the file format that came with it
 INPUT, OUTPUT = "vectors", "logit"
 
 VECTOR_STEPS = 127  # 8-bit whole numbers from -127 to 127, stored as 1 to 255
+NONNEGATIVE_STEPS = 255
 WEIGHT_STEPS = 63  # 7 bits: with 8, processors without VNNI saturate when adding two products
 SMALLEST_RANGE = 1e-30  # keeps a row of zeros from dividing by zero
 
@@ -42,33 +43,52 @@ class Graph:
         return result
 
     def add_integer_product(
-        self, vectors: str, name: str, weight: Float32[np.ndarray, "inputs outputs"]
+        self,
+        vectors: str,
+        name: str,
+        weight: Float32[np.ndarray, "inputs outputs"],
+        *,
+        nonnegative: bool,
     ) -> str:
         """Append vectors @ weight in whole numbers, scaled by vector and by column of the weight.
 
         Each vector has its own scale, so that its result never depends on its neighbours; ONNX's
         DynamicQuantizeLinear takes one for the whole batch, where an outlier coarsens all others.
+        Vectors that are never below zero get twice as many steps.
         """
         step = np.abs(weight).max(axis=0) / np.float32(WEIGHT_STEPS)
         step[step == 0] = 1
-        whole = np.rint(weight / step).astype(np.int8)
-        centre = self.constant("centre", np.uint8(128))
-        vector_step = self._add_vector_step(vectors)
-        scaled = self.add("Div", vectors, vector_step)
-        rounded = self.add("QuantizeLinear", scaled, self.constant("one", np.float32(1.0)), centre)
-        product = self.add("MatMulInteger", rounded, self.constant(name, whole), centre)
+        whole = self.constant(name, np.rint(weight / step).astype(np.int8))
+        feature_axis = self.constant("features", np.array([1]))
+        if nonnegative:
+            vector_step = self._add_steps(vectors, feature_axis, [], NONNEGATIVE_STEPS)
+            rounded = self.add("QuantizeLinear", vectors, vector_step, axis=0)
+            product = self.add("MatMulInteger", rounded, whole)
+        else:
+            low = self.add("Neg", self.add("ReduceMin", vectors, feature_axis, keepdims=0))
+            vector_step = self._add_steps(vectors, feature_axis, [low], VECTOR_STEPS)
+            centre = self.constant("centre", np.uint8(128))
+            centres = self.constant("centres", np.array([128], dtype=np.uint8))
+            all_centres = self.add("Expand", centres, self.add("Shape", vector_step))
+            rounded = self.add("QuantizeLinear", vectors, vector_step, all_centres, axis=0)
+            product = self.add("MatMulInteger", rounded, whole, centre)
         real = self.add("Cast", product, to=TensorProto.FLOAT)
         real = self.add("Mul", real, self.constant(f"{name}_step", step))
-        return self.add("Mul", real, vector_step)
+        return self.add("Mul", real, self.add("Unsqueeze", vector_step, feature_axis))
 
-    def _add_vector_step(self, vectors: str) -> str:
-        """Append the distance between two whole numbers for each vector."""
-        axis = self.constant("features", np.array([1]))
+    def _add_steps(self, vectors: str, feature_axis: str, others: Sequence[str], steps: int) -> str:
+        """Append the distance between two whole numbers for each vector, from its largest value.
+
+        Args:
+            vectors: The vectors.
+            feature_axis: The axis of their numbers.
+            others: Further values that the steps must reach.
+            steps: Whole numbers up to the largest value.
+        """
         smallest = self.constant("smallest_range", np.float32(SMALLEST_RANGE))
-        steps = self.constant("vector_steps", np.float32(VECTOR_STEPS))
-        high = self.add("ReduceMax", vectors, axis)
-        low = self.add("Neg", self.add("ReduceMin", vectors, axis))
-        return self.add("Div", self.add("Max", high, low, smallest), steps)
+        high = self.add("ReduceMax", vectors, feature_axis, keepdims=0)
+        number = self.constant(f"steps_{steps}", np.float32(steps))
+        return self.add("Div", self.add("Max", high, smallest, *others), number)
 
     def write(self, path: Path, width: int, outputs: int, metadata: Mapping[str, str]) -> None:
         """Write the graph, whose last node gives the logits; same graph, same bytes."""

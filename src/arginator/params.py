@@ -5,21 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic import Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from arginator.errors import ParamsError
 from arginator.names import PathName, TaskName
+from arginator.param_types import Criterion, Distinct, NonEmpty, Ratios, Section, Share
 from arginator.yaml_files import load_yaml
-
-Share = Annotated[float, Field(ge=0.02, le=0.94)]
-NonEmpty = Annotated[str, Field(min_length=1)]
-
-
-class Section(BaseModel):
-    """A frozen section: unknown keys, missing keys and wrong types are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class DemoParams(Section):
@@ -155,7 +147,15 @@ class TrainParams(Section):
 class CompressParams(Section):
     """How the network is made small."""
 
-    prune_ratio: float = Field(ge=0, le=0.95)
+    prune_criteria: Annotated[tuple[Criterion, ...], Strict(strict=False), Distinct]
+    prune_ratios: Ratios
+    mask_ratios: Ratios
+    distil_widths: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=8_192)], ...], Strict(strict=False), Distinct
+    ]
+    distil_temperature: float = Field(ge=0.1, le=100)
+    distil_share: float = Field(ge=0, le=1)
+    quantize: Annotated[tuple[Literal["dynamic", "static"], ...], Strict(strict=False), Distinct]
     finetune_epochs: int = Field(ge=0, le=10_000)
     finetune_learning_rate: float = Field(ge=1e-8, le=10)
     max_mcc_drop: float = Field(ge=0, le=1)

@@ -10,7 +10,8 @@ from arginator.files import read_json, write_json
 
 NETWORK = "network"
 BASELINES = ("majority", "nearest_neighbour", "logistic_regression")
-MODELS = (*BASELINES, NETWORK, "pruned", "quantized")
+SHIPPED = "shipped"  # the candidate that was chosen, maybe the network itself
+MODELS = (*BASELINES, NETWORK, SHIPPED)
 DETAIL = "per_class"
 
 

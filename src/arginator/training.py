@@ -6,13 +6,14 @@ import copy
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
 
 from arginator.batches import TrainingFolds
 from arginator.devices import fit_on_devices
+from arginator.distillation import Teacher
 from arginator.ffnn import FeedForward, build_network
 from arginator.files import write_text
 from arginator.fitting import Lesson, fit, reproducible
@@ -106,6 +107,31 @@ def fine_tune(
         return _fit(network.train(), lesson.folds(), lesson, logger)
 
 
+def distil(
+    teacher: Teacher,
+    width: int,
+    train: TrainingFold,
+    validation: TrainingFold,
+    task: Task,
+    params: TrainParams,
+    seed: int,
+) -> Trained:
+    """Train a network like the teacher's, but with `width` neurons a hidden layer, on its answers.
+
+    The standardisation is the teacher's.
+
+    Raises:
+        DataError: A class is missing from a fold, or the folds differ in width.
+        ModelError: A loss is not finite.
+    """
+    lesson = Lesson(train, validation, task, params, seed, teacher)
+    shape = teacher.network.shape
+    with reproducible(seed, params):
+        network = FeedForward(replace(shape, hidden=(width,) * len(shape.hidden)))
+        network.standardise.load_state_dict(teacher.network.standardise.state_dict())
+        return _fit(network, lesson.folds(), lesson, None)
+
+
 def write_history(history: Sequence[Row], path: Path) -> None:
     """Write a history as CSV: six decimals, six significant digits for the learning rate."""
     text = io.StringIO()
@@ -126,7 +152,7 @@ def _fit(
 ) -> Trained:
     """Train `network` in place and put the best epoch's weights back into it."""
     if lesson.params.devices == 1:
-        fitted = fit(network, folds, logger, bar)
+        fitted = fit(network, folds, logger, bar, teacher=lesson.teacher)
     else:
         fitted = fit_on_devices(network, lesson, bar)
         if logger is not None:

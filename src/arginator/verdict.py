@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int
 
-from arginator.bootstrap import CONFIDENCE, percentile_interval, resample_clusters
+from arginator.bootstrap import CONFIDENCE, resample_clusters
 from arginator.errors import DataError
+from arginator.intervals import with_interval
 from arginator.reports import BASELINES, NETWORK, rounded
 from arginator.weighted_metrics import METRICS, Scores, WeightedReport
 
@@ -167,23 +168,13 @@ def _differences(
             best = max(baselines, key=lambda baseline: values[baseline][metric])
             value = values[name][metric] - values[best][metric]
             resampled = drawn[name][metric] - drawn[best][metric]
-            differences[name][metric] = {"against": best} | _with_interval(value, resampled)
+            differences[name][metric] = {"against": best} | with_interval(value, resampled)
     return differences
 
 
 def _intervals(values: Numbers, drawn: Scores) -> dict[str, Numbers]:
     """Return each metric with its interval."""
-    return {name: _with_interval(values[name], drawn[name]) for name in METRICS}
-
-
-def _with_interval(value: float, resampled: Float64[np.ndarray, " b"]) -> Numbers:
-    """Return a value and its interval, rounded."""
-    interval = percentile_interval(resampled)
-    return {
-        "value": rounded(value),
-        "low": rounded(interval.low),
-        "high": rounded(interval.high),
-    }
+    return {name: with_interval(values[name], drawn[name]) for name in METRICS}
 
 
 def _spread(values: Sequence[float]) -> Numbers:

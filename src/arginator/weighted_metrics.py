@@ -134,6 +134,15 @@ class WeightedReport:
         usable = np.count_nonzero(present, axis=1) > 1
         return {name: np.where(usable, values, np.nan) for name, values in scores.items()}
 
+    def mcc(self, weight: Int[np.ndarray, "b n"]) -> Float64[np.ndarray, " b"]:
+        """Return that one of the scores alone, which is much faster."""
+        confusion = self._confusion(weight)
+        support, answered = confusion.sum(axis=2), confusion.sum(axis=1)
+        right = np.trace(confusion, axis1=1, axis2=2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = _mcc(right, support, answered, support.sum(axis=1))
+        return np.where(np.count_nonzero(support, axis=1) > 1, values, np.nan)
+
     def _confusion(self, weight: Int[np.ndarray, "b n"]) -> Float64[np.ndarray, "b k k"]:
         """Count by true and answered class; whole numbers."""
         confusion = np.zeros((len(weight), self._classes**2))

@@ -20,7 +20,7 @@ from arginator.calibrated import (
 from arginator.calibration_files import read_calibration, read_repeats
 from arginator.calibration_fold import calibrate_models, training_prior, write_lessons
 from arginator.calls import possible_calls
-from arginator.compression import export_onnx
+from arginator.candidates import Candidate, candidate_path, write_candidates
 from arginator.conformal import fit_conformal
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError, ModelError, ParamsError
@@ -28,10 +28,11 @@ from arginator.ffnn import FeedForward, Shape
 from arginator.files import replacing_folder, write_json
 from arginator.folds import FOLDS, Folds
 from arginator.novelty import doubt, fit_novelty
+from arginator.onnx_export import export_onnx
 from arginator.params import BaselineParams, BinaryTask, EvaluateParams, MulticlassTask
 from arginator.prepared import Prepared, Provenance
 from arginator.repeats import write_index
-from arginator.reports import MODELS
+from arginator.reports import BASELINES
 from arginator.tasks import define_task, sign
 
 WIDTH = 12
@@ -54,6 +55,13 @@ TASKS = {
     "classes": MulticlassTask(kind="multiclass"),
 }
 AUDIT = {"source": "toy (simulated)", "claims": False}
+
+CANDIDATES = ("network", "small")
+MODELS = (*BASELINES, *CANDIDATES)
+REPEAT = Path("repeats/1/model.onnx")
+SMALL = Candidate(
+    name="small", method="training", hidden=(), parameters=1, nonzero=1, multiply_adds=1
+)
 
 
 def make_data(n=600):
@@ -79,13 +87,16 @@ def make_models(folder, name, prepared, folds):
     baselines = fit_baselines(train, validation, task, params, seed=0)
     save_baselines(baselines, signature, folder / "baseline")
     regression = baselines["logistic_regression"]
-    for name, times in (("onnx", 4), ("pruned", 4), ("quantized", 4), ("repeats/1", 12)):
+    places = {name: candidate_path(folder, name) for name in CANDIDATES}
+    write_candidates(
+        [SMALL.model_copy(update={"name": name}) for name in CANDIDATES], folder / "onnx"
+    )
+    for path, times in ((places["network"], 4), (places["small"], 4), (REPEAT, 12)):
         network = FeedForward(Shape(WIDTH, (), task.outputs, 0.0, "relu", "none")).eval()
         with torch.no_grad():
             network.output.weight.copy_(torch.from_numpy(times * regression.weight).float())
             network.output.bias.copy_(torch.from_numpy(times * regression.bias).float())
-        (folder / name).mkdir(parents=True)
-        export_onnx(network, signature, folder / name / "model.onnx")
+        export_onnx(network, signature, folder / path)
     write_index([1], folder / "repeats")
     return task
 
@@ -264,8 +275,8 @@ def test_two_calibrations_have_equal_bytes(models, tmp_path):
     ("name", "imbalance", "expected"),
     [
         ("network", "class_weights", {"A": 0.5, "non": 0.5}),
-        ("pruned", "balanced_sampling", {"A": 0.5, "non": 0.5}),
-        ("quantized", "none", {"A": 0.1, "non": 0.9}),
+        ("contribution_50", "balanced_sampling", {"A": 0.5, "non": 0.5}),
+        ("network_int8_static", "none", {"A": 0.1, "non": 0.9}),
         ("logistic_regression", "none", {"A": 0.5, "non": 0.5}),
         ("majority", "class_weights", {"A": 0.2, "non": 0.8}),
         ("nearest_neighbour", "class_weights", {"A": 0.2, "non": 0.8}),
@@ -308,13 +319,13 @@ def test_a_class_that_is_not_in_the_fold_is_an_error(models):
         ("{", "damaged or no JSON"),
         ("[1]", "damaged"),
         ({"format_version": 2}, "damaged (format_version: "),
-        ({"models": {}}, "6 models are not calibrated (first: 'majority')"),
+        ({"models": {}}, "5 models are not calibrated (first: 'majority')"),
         ({"classes": ["a", "b"]}, "is of classes ['a', 'b'], the models of ['other', 'hit']"),
         ({"novelty": {"neighbours": 0, "threshold": 1.0}}, "damaged (novelty.neighbours: "),
     ],
 )
 def test_a_damaged_calibration_is_named(change, problem, models, tmp_path):
-    for name in ("baseline", "onnx", "pruned", "quantized"):
+    for name in ("baseline", "onnx"):
         (tmp_path / name).symlink_to(models / "group" / name)
     path = tmp_path / "calibration" / "calibration.json"
     path.parent.mkdir()
@@ -336,7 +347,7 @@ def choose(folder, **models):
 
 def test_agreement_counts_the_calls_of_the_models_that_ship(models, tmp_path):
     prepared, folds = make_data()
-    choose(tmp_path, group="pruned", classes="network")
+    choose(tmp_path, group="small", classes="network")
     report = judge_agreement(prepared, folds, AUDIT, TASKS, models, tmp_path)
     proteins = folds.select(prepared, "test")
     calls = report.pop("calls")
@@ -346,7 +357,7 @@ def test_agreement_counts_the_calls_of_the_models_that_ship(models, tmp_path):
         "claims": False,
         "fold": "test",
         "proteins": 150,
-        "models": {"group": "pruned", "classes": "network"},
+        "models": {"group": "small", "classes": "network"},
         "contradict": round(sum(list(calls.values())[-1].values()) / 150, 4),
     }
     assert list(calls) == [*possible_calls(("A", "B"), "hit")]

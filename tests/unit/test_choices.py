@@ -1,51 +1,59 @@
-"""Choices: the smallest file that is good enough, and why."""
+"""Choices: the smallest file that surely loses little, and why."""
 
-import numpy as np
 import pytest
-import torch
 
-from arginator.choices import choose_model
-from arginator.classifiers import OnnxClassifier
-from arginator.compression import export_onnx
-from arginator.ffnn import FeedForward, Shape
-from arginator.tasks import Signature
+from arginator.candidates import Candidate
+from arginator.choices import choose_candidate
 
-SIGNATURE = Signature("binary", "binary", ("other", "hit"), "hit", 4, "kmer", "toy", True)
+CANDIDATES = {
+    name: Candidate(
+        name=name, method="training", hidden=(8,), parameters=size, nonzero=9, multiply_adds=size
+    )
+    for name, size in (("network", 49), ("small", 25), ("tiny", 9))
+}
+BYTES = {"network": 1400, "small": 700, "tiny": 300}
 
 
-@pytest.fixture
-def networks(tmp_path):
-    """Give a network and a smaller one, loaded."""
-    torch.manual_seed(0)
-    for name, width in (("network", 8), ("pruned", 4)):
-        shape = Shape(4, (width,), 1, 0.0, "relu", "none")
-        export_onnx(FeedForward(shape).eval(), SIGNATURE, tmp_path / f"{name}.onnx")
-    return {name: OnnxClassifier(tmp_path / f"{name}.onnx") for name in ("network", "pruned")}
+def report(low, value, high, agreement=1.0):
+    loss = {"value": value, "low": low, "high": high}
+    return {"mcc_loss": loss, "agreement": agreement}
+
+
+VALIDATION = {
+    "network": report(0.0, 0.0, 0.0),
+    "small": report(-0.001, 0.002, 0.01, 0.998),
+    "tiny": report(-0.03, -0.01, 0.02, 0.97),
+}
 
 
 @pytest.mark.parametrize(
-    ("drop", "chosen"), [(0.0, "network"), (0.0099, "network"), (0.01, "pruned"), (1.0, "pruned")]
+    ("drop", "chosen", "refused"),
+    [
+        (0.0, "network", {"small": 0.01, "tiny": 0.02}),
+        (0.0099, "network", {"small": 0.01, "tiny": 0.02}),
+        (0.01, "small", {"tiny": 0.02}),
+        (0.02, "tiny", {}),
+    ],
 )
-def test_a_smaller_model_ships_only_within_the_drop_allowed(networks, drop, chosen):
-    report = {"network": {"mcc": 0.91}, "pruned": {"mcc": 0.90}}
-    sure = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
-    other = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3]])
-    choice = choose_model(networks, report, {"network": sure, "pruned": other}, drop)
-    size = {name: network.size_bytes for name, network in networks.items()}
-    assert choice == {
-        "model": chosen,
-        "reason": choice["reason"],
-        "bytes": size,
-        "parameters": {"network": 49, "pruned": 25},
-        "agreement_with_network": {"network": 1.0, "pruned": 0.6667},
-    }
+def test_a_smaller_file_ships_only_if_it_surely_loses_little(drop, chosen, refused):
     reasons = {
-        "network": (
-            f"no smaller file is within {drop:g} of the network's MCC on validation (0.9100)"
-        ),
-        "pruned": (
-            f"smallest file ({size['pruned']:,} bytes) within {drop:g} of the network's MCC on "
-            "validation (0.9000 against 0.9100)"
-        ),
+        "network": f"no smaller file surely loses {drop:g} MCC or less on validation",
+        "small": "smallest file (700 bytes) that surely loses 0.01 MCC or less on validation "
+        "(0.0020 [-0.0010, 0.0100])",
+        "tiny": "smallest file (300 bytes) that surely loses 0.02 MCC or less on validation "
+        "(-0.0100 [-0.0300, 0.0200])",
     }
-    assert choice["reason"] == reasons[chosen]
+    assert choose_candidate(CANDIDATES, BYTES, VALIDATION, drop) == {
+        "model": chosen,
+        "reason": reasons[chosen],
+        "bytes": {"network": 1400, "shipped": BYTES[chosen]},
+        "parameters": {"network": 49, "shipped": CANDIDATES[chosen].parameters},
+        "multiply_adds": {"network": 49, "shipped": CANDIDATES[chosen].multiply_adds},
+        "agreement": VALIDATION[chosen]["agreement"],
+        "refused": refused,
+    }
+
+
+def test_of_files_of_one_size_the_first_ships():
+    same = dict.fromkeys(BYTES, 1400)
+    assert choose_candidate(CANDIDATES, same, VALIDATION, 1.0)["model"] == "network"

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from arginator.classifiers import OnnxClassifier
-from arginator.compression import export_onnx
 from arginator.errors import DataError, ModelError
 from arginator.ffnn import FeedForward, Shape
+from arginator.onnx_export import export_onnx
 from arginator.tasks import Signature, class_probability
 
 WIDTH = 8

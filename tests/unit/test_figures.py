@@ -15,6 +15,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_curve, roc_curve
 
 from arginator.drawing.band_figures import draw_bands, draw_coverage
 from arginator.drawing.canvas import COMPARED, MODEL_COLOURS, house_style
+from arginator.drawing.compression_figures import draw_compression
 from arginator.drawing.curve_figures import draw_precision_recall, draw_roc
 from arginator.drawing.data_figures import draw_folds, draw_similarity
 from arginator.drawing.map_figures import choose_shown, lay_out
@@ -40,6 +41,7 @@ CLASSES = {"binary": ["other", "toxin"], "multiclass": ["A", "B", "C", "D", "non
 FIGURES = {
     "bands",
     "categories",
+    "compression",
     "confusion",
     "coverage",
     "models",
@@ -52,7 +54,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def make_results(task, classes=None, source="demo (simulated)", claims=True, n=120):
-    """Return results of six models that know more or less."""
+    """Return results of five models that know more or less."""
     classes = classes or CLASSES[task]
     facts = {"source": source, "claims": claims, "fold": "test", "proteins": n}
     metrics = dict(facts)
@@ -63,6 +65,7 @@ def make_results(task, classes=None, source="demo (simulated)", claims=True, n=1
     reports = {
         "verdict": make_verdict(facts),
         "calibration": make_calibration(facts),
+        "compression": make_compression(facts),
         "coverage": make_coverage(facts, classes),
         "bands": make_bands(facts, classes),
         "categories": make_categories(facts),
@@ -77,7 +80,7 @@ def make_verdict(facts):
             metric: {"value": value, "low": round(value - 0.1, 2), "high": round(value + 0.1, 2)}
             for metric in ("mcc", "macro_f1", "auprc")
         }
-        for model, value in zip(MODEL_COLOURS, (0.0, 0.5, 0.6, 0.7, 0.65, 0.69), strict=True)
+        for model, value in zip(MODEL_COLOURS, (0.0, 0.5, 0.6, 0.7, 0.65), strict=True)
     }
     words = "The network beats logistic regression by 0.100 MCC [0.010, 0.190]."
     return {**facts, "models": models, "sentence": words}
@@ -101,7 +104,7 @@ def make_coverage(facts, classes):
     per_class[classes[0]] = describe(24, 1.0) | {"always": True}
     per_band = {"near": describe(20, 0.95), "far": describe(100, 0.88)}
     overall = {"overall": describe(120, 0.9), "per_class": per_class, "per_band": per_band}
-    return {**facts, "alpha": 0.1, "model": "quantized", **overall}
+    return {**facts, "alpha": 0.1, "model": "shipped", **overall}
 
 
 def make_bands(facts, classes):
@@ -117,6 +120,24 @@ def make_bands(facts, classes):
     return {**facts, "band_limits": {"near": 0.3, "far": 0.2}, "bands": bands}
 
 
+def make_compression(facts):
+    """Return compression.json: the network, its 8-bit forms, one that is refused."""
+
+    def describe(method, quantization, size, mcc, *, refused=False):
+        found = {"method": method, "quantization": quantization, "bytes": size}
+        found |= {"multiply_adds": size // 4, "refused": refused}
+        return found | {fold: {"mcc": mcc} for fold in ("validation", "test")}
+
+    candidates = {
+        "network": describe("training", None, 1_300_000, 0.8),
+        "network_int8_static": describe("training", "static", 340_000, 0.79),
+        "contribution_50_int8_dynamic": describe("pruning", "dynamic", 160_000, 0.78),
+        "masked_50": describe("masking", None, 1_300_000, 0.7, refused=True),
+        "distilled_64": describe("distillation", None, 290_000, 0.6, refused=True),
+    }
+    return {**facts, "model": "contribution_50_int8_dynamic", "candidates": candidates}
+
+
 def make_categories(facts, names=("esterase-like", "penicillin-binding-protein-like")):
     """Return categories.json; each category is called wrongly once more than the one before."""
     found = {
@@ -130,7 +151,7 @@ def make_categories(facts, names=("esterase-like", "penicillin-binding-protein-l
         }
         for number, name in enumerate(names)
     }
-    return {**facts, "model": "quantized", "categories": found}
+    return {**facts, "model": "shipped", "categories": found}
 
 
 def make_tables(classes, n):
@@ -508,7 +529,7 @@ def test_every_score_is_written_beside_its_interval_and_the_verdict_below():
     assert [axes.get_title() for axes in figure.axes] == ["MCC", "macro-F1", "AUPRC"]
     assert figure.legends[0].get_title().get_text() == verdict["sentence"]
     for axes in figure.axes:
-        assert texts_of(axes) == ["0.000", "0.500", "0.600", "0.700", "0.650", "0.690"]
+        assert texts_of(axes) == ["0.000", "0.500", "0.600", "0.700", "0.650"]
         drawn = {tuple(line.get_xdata()) for line in axes.lines}
         assert {(0.6, 0.8), (0.7,)} < drawn
 
@@ -523,6 +544,29 @@ def test_a_model_worse_than_chance_stays_in_sight():
     verdict = make_results("binary").reports["verdict"]
     verdict["models"]["majority"]["mcc"] = {"value": -0.4, "low": -0.6, "high": 0.1}
     assert draw_models(verdict, "binary").axes[0].get_xlim()[0] < -0.6
+
+
+def test_every_candidate_is_a_mark_and_the_one_that_ships_has_a_ring():
+    compression = make_results("binary").reports["compression"]
+    figure = draw_compression(compression, "binary")
+    assert [axes.get_xlabel() for axes in figure.axes] == ["bytes", "multiply-adds a protein"]
+    for axes, effort in zip(figure.axes, ("bytes", "multiply_adds"), strict=True):
+        marks = [line for line in axes.lines if line.get_marker() in ("o", "s", "D")]
+        ring = marks.pop()
+        found = {
+            (line.get_xdata()[0], line.get_ydata()[0]): line.get_markerfacecolor() == "white"
+            for line in marks
+        }
+        rows = compression["candidates"]
+        assert found.keys() == {(row[effort], row["test"]["mcc"]) for row in rows.values()}
+        for row in rows.values():
+            assert found[row[effort], row["test"]["mcc"]] == row["refused"]
+        ships = rows[compression["model"]]
+        assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (ships[effort], ships["test"]["mcc"])
+        assert list(axes.lines[0].get_xdata()) == sorted(
+            rows[name][effort]
+            for name in ("contribution_50_int8_dynamic", "network_int8_static", "network")
+        )
 
 
 def test_reliability_shows_the_bins_of_both_stages_and_the_error_before_and_after():

@@ -6,9 +6,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arginator.compression import export_onnx
 from arginator.errors import DataError, ModelError
 from arginator.ffnn import FeedForward, Shape
+from arginator.onnx_export import export_onnx
 from arginator.repeats import load_repeats, repeat_path, repeat_seeds, write_index
 from arginator.tasks import Signature
 

@@ -24,8 +24,7 @@ MODEL_COLOURS = {
     "nearest_neighbour": GREEN,
     "logistic_regression": ORANGE,
     "network": BLUE,
-    "pruned": SKY,
-    "quantized": PURPLE,
+    "shipped": PURPLE,
 }
 COMPARED = ("nearest_neighbour", "logistic_regression", "network")  # where six would be a crowd
 SCORES = {"mcc": "MCC", "macro_f1": "macro-F1", "auprc": "AUPRC"}

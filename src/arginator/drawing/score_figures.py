@@ -55,7 +55,7 @@ def draw_models(verdict: Mapping[str, Any], task: str) -> Figure:
     prepare_rows(panels[0], [name_model(model) for model in models])
     figure.legend(
         handles=key_of_models(["majority", "network"], marker="o"),
-        labels=["baselines", "network and its small versions"],
+        labels=["baselines", "network, and its form that ships"],
         title=fill(str(verdict["sentence"]), LINE_LENGTH),
         title_fontsize=9.5,
         loc="outside lower center",
