@@ -65,8 +65,19 @@ leave-out: $(READY)
 	$(STUDY):leave_out
 	@cat metrics/studies/*/left_out.md
 
-bench: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/pipeline.py
+# Nothing else should run meanwhile. `make bench-training` alone: one of them. LightGBM and
+# biotrainer take part where they are: pip install '.[bench]', and --biotrainer in docs/benchmarks.md.
+BENCHES := reading roofline training mapped_training similarity bootstrap scaling pipeline
+.PHONY: $(BENCHES:%=bench-%) bench-binary bench-multiclass
+
+bench: $(BENCHES:%=bench-%) bench-binary bench-multiclass
+
+$(BENCHES:%=bench-%): bench-%: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/$*.py
+
+bench-binary bench-multiclass: bench-%: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/inference.py --task $* \
+		--json docs/benchmarks/inference_$*.json --figure docs/benchmarks/inference_$*.svg
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build wandb dvc_plots

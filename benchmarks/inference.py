@@ -176,6 +176,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"\n{threads} thread{'s' if threads > 1 else ''}\n")
         print(table(found, threads, compression["model"]))
     if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps({"machine": machine(), "models": found}, indent=2) + "\n")
     if args.figure:
         draw(compression, found, args.task, args.figure)
