@@ -11,6 +11,7 @@ from arginator.console import parse_paths, run
 from arginator.files import hash_file, write_text
 from arginator.params import load_params
 from arginator.prepared import read_provenance
+from arginator.stored_models import load_novelty
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -42,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     signature, about = OnnxClassifier(model).signature, read_provenance(args.prepared)
     card = render_card(signature, about, facts, calibration, settings, hashes)
     write_text(card, args.card)
-    write_bundle(args.bundle, model, card, calibration, {"sha256": hashes, "params": settings})
+    reference = load_novelty(args.models)
+    settled = {"sha256": hashes, "params": settings}
+    write_bundle(args.bundle, model, card, calibration, reference, about, settled)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from arginator.calibrated import load_calibrated
 from arginator.calls import Opinion, combine_opinions, contradict, form_opinion, possible_calls
 from arginator.errors import ParamsError
 from arginator.files import read_json
@@ -17,6 +16,7 @@ from arginator.folds import Folds
 from arginator.params import BinaryTask, MulticlassTask
 from arginator.prepared import Prepared
 from arginator.reports import rounded
+from arginator.stored_models import load_calibrated
 
 FOLD = "test"
 TaskKind = TypeVar("TaskKind", BinaryTask, MulticlassTask)

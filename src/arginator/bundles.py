@@ -1,8 +1,7 @@
-"""Bundles: a folder with a model, its calibration and card, and a manifest that vouches for all."""
+"""Bundles: a model with all that is needed to use it, and a manifest that vouches for each file."""
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -11,71 +10,30 @@ from pathlib import Path
 from typing import Any, Literal
 
 import onnxruntime as ort
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from arginator.calibration_files import CalibrationFile, read_calibration
 from arginator.classifiers import OnnxClassifier
 from arginator.errors import ModelError
 from arginator.files import hash_file, replacing_folder, write_json, write_text
+from arginator.manifests import (
+    FORMAT_VERSION,
+    REMEDY,
+    DataFacts,
+    Ends,
+    FileFacts,
+    Manifest,
+    read_manifest,
+)
+from arginator.novelty import NoveltyIndex, read_novelty, save_novelty
+from arginator.prepared import Provenance
 from arginator.tasks import Signature
 
-FORMAT_VERSION = 2
 MODEL, CALIBRATION, CARD = "model.onnx", "calibration.json", "MODEL_CARD.md"
-CONTENT = (MODEL, CALIBRATION, CARD)
+REFERENCE = "reference.safetensors"
+CONTENT = (MODEL, CALIBRATION, REFERENCE, CARD)
 MANIFEST = "manifest.json"
 INPUT, OUTPUT = "vectors", "logit"  # of the graph in every bundle; its card counts on them
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-REMEDY = "run `dvc repro card` or fetch the bundle again"
-
-
-class _Checked(BaseModel):
-    """A frozen part of the manifest: unknown keys, missing keys and wrong types are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class FileFacts(_Checked):
-    """What a file must be to be the one that was written."""
-
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    bytes: int = Field(ge=0)
-
-
-class Ends(_Checked):
-    """How to ask the model without this package.
-
-    Attributes:
-        input: Name of the graph's input, float32 (n, d).
-        output: Name of its output, float32 (n, 1) for a binary task, else (n, k).
-        values: What the output holds.
-        probability: Function that makes probabilities of it: "sigmoid" gives that of the positive
-            class, "softmax" that of each class.
-    """
-
-    input: str
-    output: str
-    values: Literal["logit"]
-    probability: Literal["sigmoid", "softmax"]
-
-
-class Manifest(_Checked):
-    """What a bundle says about itself.
-
-    Attributes:
-        format_version: Layout of the bundle.
-        task: Name of the task.
-        signature: The model's signature.
-        onnx: How to ask the model.
-        files: Checksum and size of every other file, by name.
-        facts: What is known of the data, the parameters and the code behind the model.
-    """
-
-    format_version: int
-    task: str
-    signature: Signature
-    onnx: Ends
-    files: dict[str, FileFacts]
-    facts: dict[str, Any]
 
 
 def pick_calibration(file: CalibrationFile, model: str) -> CalibrationFile:
@@ -95,33 +53,41 @@ def write_bundle(
     onnx_path: Path,
     card_text: str,
     calibration: CalibrationFile,
+    reference: NoveltyIndex,
+    about: Provenance,
     facts: Mapping[str, Any],
 ) -> None:
-    """Write model, calibration, card and manifest into `folder`, in place of what was there.
+    """Write model, calibration, reference, card and manifest into `folder`, in place of all there.
 
     Args:
         folder: Becomes the bundle, whole or not at all.
         onnx_path: The model; its own signature goes into the manifest.
         card_text: The model card, Markdown.
         calibration: From the model's own probabilities to an answer; of this model alone.
+        reference: The training proteins as points.
+        about: Where they came from.
         facts: Data, params and code behind the model, for the manifest; finite JSON.
 
     Raises:
         ModelError: `onnx_path` is missing, damaged or carries no signature, its input or output
-            has another name than every bundle's, or the calibration is not of this model alone.
+            has another name than every bundle's, or the calibration is not of this model alone,
+            or the reference is of other vectors or another threshold.
     """
     signature = OnnxClassifier(onnx_path).signature
     _check_names(onnx_path)
     _check_calibration(calibration, signature, onnx_path)
+    _check_reference(reference, calibration, signature, onnx_path)
     with replacing_folder(folder) as temporary:
         shutil.copyfile(onnx_path, temporary / MODEL)
         write_json(calibration.to_dict(), temporary / CALIBRATION)
+        save_novelty(reference, temporary / REFERENCE)
         write_text(card_text, temporary / CARD)
         manifest = {
             "format_version": FORMAT_VERSION,
             "task": signature.task,
             "signature": asdict(signature),
             "onnx": describe_ends(signature).model_dump(),
+            "data": {name: getattr(about, name) for name in DataFacts.model_fields},
             "files": {name: _describe(temporary / name) for name in CONTENT},
             "facts": dict(facts),
         }
@@ -136,7 +102,7 @@ def verify_bundle(folder: Path) -> Manifest:
             another size or checksum, or lies outside the folder; or the model is another one than
             the manifest or the calibration say.
     """
-    manifest = _read_manifest(folder / MANIFEST)
+    manifest = read_manifest(folder / MANIFEST)
     for name in dict.fromkeys(CONTENT) | dict.fromkeys(manifest.files):
         _verify_file(folder, name, manifest.files.get(name))
     signature = OnnxClassifier(folder / MODEL).signature
@@ -144,8 +110,10 @@ def verify_bundle(folder: Path) -> Manifest:
     if described != (signature, signature.task, describe_ends(signature)):
         raise ModelError(folder / MANIFEST, f"describes another model than {MODEL} holds", REMEDY)
     _check_names(folder / MODEL)
-    path = folder / CALIBRATION
-    _check_calibration(read_calibration(path), signature, path)
+    calibration = read_calibration(folder / CALIBRATION)
+    _check_calibration(calibration, signature, folder / CALIBRATION)
+    reference = read_novelty(folder / REFERENCE)
+    _check_reference(reference, calibration, signature, folder / REFERENCE)
     return manifest
 
 
@@ -175,31 +143,24 @@ def _check_calibration(file: CalibrationFile, signature: Signature, where: Path)
         raise ModelError(where, problem, REMEDY)
 
 
+def _check_reference(
+    reference: NoveltyIndex, file: CalibrationFile, signature: Signature, where: Path
+) -> None:
+    """Refuse a reference of vectors of another width, or with another threshold."""
+    width, expected = len(reference.mean), signature.width
+    if width != expected or reference.unit.shape != (len(reference.ids), width):
+        problem = f"the reference holds vectors of width {width:,}, expected {expected:,}"
+        raise ModelError(where, problem, REMEDY)
+    if (reference.threshold, reference.neighbours) != (
+        file.novelty.threshold,
+        file.novelty.neighbours,
+    ):
+        raise ModelError(where, "the reference is of another calibration", REMEDY)
+
+
 def _describe(path: Path) -> dict[str, Any]:
     """Return checksum and size of a file."""
     return {"sha256": hash_file(path), "bytes": path.stat().st_size}
-
-
-def _read_manifest(path: Path) -> Manifest:
-    """Read and check a manifest."""
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
-        raise ModelError(path, "no such file" if missing else str(error.strerror), REMEDY) from None
-    except (ValueError, RecursionError):
-        raise ModelError(path, "damaged, or no JSON", REMEDY) from None
-    version = content.get("format_version") if isinstance(content, dict) else None
-    if version != FORMAT_VERSION:
-        problem = f"has format version {version!r}, expected {FORMAT_VERSION}"
-        raise ModelError(path, problem, "use the release of arginator that wrote it")
-    try:
-        signature = Signature.from_json(json.dumps(content.get("signature")), path)
-        return Manifest.model_validate(content | {"signature": signature})
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in fault["loc"])
-        raise ModelError(path, f"damaged ({name}: {fault['msg'].lower()})", REMEDY) from None
 
 
 def _verify_file(folder: Path, name: str, expected: FileFacts | None) -> None:

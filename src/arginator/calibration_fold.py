@@ -10,13 +10,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from arginator.calibrated import (
-    FILE,
-    NOVELTY_FILE,
-    REPEATS,
-    REPEATS_FILE,
-    load_classifiers,
-)
 from arginator.calibration import METHODS, Calibration, Method, fit_calibration
 from arginator.calibration_files import (
     FORMAT_VERSION,
@@ -35,6 +28,13 @@ from arginator.prepared import Prepared
 from arginator.prevalence import class_shares
 from arginator.repeats import load_repeats
 from arginator.reports import NETWORK
+from arginator.stored_models import (
+    FILE,
+    NOVELTY_FILE,
+    REPEATS,
+    REPEATS_FILE,
+    load_classifiers,
+)
 from arginator.tasks import Task, refuse_misfit, sign
 
 METHODS_OF: dict[str, tuple[Method, ...]] = {

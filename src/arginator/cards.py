@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from arginator import card_facts
-from arginator.bundles import CALIBRATION, MODEL, describe_ends
+from arginator.bundles import CALIBRATION, MODEL, REFERENCE, describe_ends
 from arginator.calibration_files import CalibrationFile
 from arginator.errors import ModelError
 from arginator.files import read_json
@@ -92,6 +92,7 @@ def render_card(
             onnx=describe_ends(signature),
             model_file=MODEL,
             calibration_file=CALIBRATION,
+            reference_file=REFERENCE,
         )
     )
 

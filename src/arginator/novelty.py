@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float16, Float32, Float64
+from jaxtyping import Bool, Float, Float16, Float32, Float64, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
@@ -21,6 +23,18 @@ BLOCK_PRODUCTS = 2**23  # float32 products held at a time, 32 MiB
 EXACT_PAIRS = 4096  # pairs computed exactly at a time
 HIGHEST_NOVELTY = 2.0  # 1 - cosine cannot exceed it
 HIGHEST_DOUBT = 1.0
+
+
+class Nearest(NamedTuple):
+    """The nearest training proteins of n others, the nearest first.
+
+    Attributes:
+        row: Rows of the index.
+        similarity: Cosines of the centred vectors.
+    """
+
+    row: Int[np.ndarray, "n neighbours"]
+    similarity: Float64[np.ndarray, "n neighbours"]
 
 
 @dataclass(frozen=True)
@@ -52,16 +66,26 @@ class NoveltyIndex:
         Raises:
             DataError: The vectors have another width than those of training.
         """
+        return np.asarray(1 - self.nearest(matrix, self.neighbours).similarity.mean(axis=1))
+
+    def nearest(self, matrix: Float[np.ndarray, "n d"], neighbours: int) -> Nearest:
+        """Return the training proteins that are nearest to each protein.
+
+        Raises:
+            DataError: The vectors have another width than those of training.
+        """
         if matrix.shape[1] != len(self.mean):
             raise DataError(
                 "vectors",
                 f"width {matrix.shape[1]:,}, expected {len(self.mean):,} as in training",
                 "embed the proteins as those of training were",
             )
-        similarity = nearest_similarities(
-            unit_rows(matrix, self.mean), self.unit.astype(np.float32), self.neighbours
-        )
-        return np.asarray(1 - similarity.mean(axis=1))
+        return find_nearest(unit_rows(matrix, self.mean), self._reference, neighbours)
+
+    @cached_property
+    def _reference(self) -> Float32[np.ndarray, "r d"]:
+        """The training vectors in single precision, which products take."""
+        return self.unit.astype(np.float32)
 
     def flag(self, score: Float64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
         """Tell for each novelty whether it is above the threshold."""
@@ -89,9 +113,8 @@ def fit_novelty(
     matrix = train.embeddings.matrix
     mean = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
     unit = unit_rows(matrix, mean).astype(np.float16)
-    similarity = nearest_similarities(
-        unit_rows(calibration.embeddings.matrix, mean), unit.astype(np.float32), neighbours
-    )
+    query = unit_rows(calibration.embeddings.matrix, mean)
+    similarity = find_nearest(query, unit.astype(np.float32), neighbours).similarity
     threshold = min(conformal_quantile(1 - similarity.mean(axis=1), alpha), HIGHEST_NOVELTY)
     return NoveltyIndex(mean, unit, train.embeddings.ids, train.labels, neighbours, threshold)
 
@@ -110,10 +133,12 @@ def doubt_threshold(probability: Float[np.ndarray, "n k"], alpha: float) -> floa
     return min(conformal_quantile(doubt(probability), alpha), HIGHEST_DOUBT)
 
 
-def nearest_similarities(
+def find_nearest(
     query: Float32[np.ndarray, "n d"], reference: Float32[np.ndarray, "r d"], neighbours: int
-) -> Float64[np.ndarray, "n neighbours"]:
-    """Return the cosines of each query to its nearest references, the highest first.
+) -> Nearest:
+    """Return the nearest references of each query; of equally near ones the lower rows.
+
+    A query of zeros is near to nothing: its cosines are 0, its rows the lowest.
 
     Fast float32 products find those that may be among them; their cosines are then computed one by
     one in float64. So neither threads nor the company a query comes in change its answer.
@@ -123,13 +148,14 @@ def nearest_similarities(
         reference: Rows of length 1 or 0, at least `neighbours` of them.
         neighbours: How many references, at least 1.
     """
-    found = np.zeros((len(query), neighbours))
+    row = np.tile(np.arange(neighbours), (len(query), 1))
+    similarity = np.zeros((len(query), neighbours))
     some = np.flatnonzero(query.any(axis=1))
     rows = max(1, BLOCK_PRODUCTS // len(reference))
     for start in range(0, len(some), rows):
         block = some[start : start + rows]
-        found[block] = _nearest_of_block(query[block], reference, neighbours)
-    return found
+        row[block], similarity[block] = _nearest_of_block(query[block], reference, neighbours)
+    return Nearest(row, similarity)
 
 
 def save_novelty(index: NoveltyIndex, path: Path) -> None:
@@ -172,17 +198,17 @@ def read_novelty(path: Path) -> NoveltyIndex:
 
 def _nearest_of_block(
     query: Float32[np.ndarray, "n d"], reference: Float32[np.ndarray, "r d"], neighbours: int
-) -> Float64[np.ndarray, "n neighbours"]:
-    """Return the highest cosines of a block of queries."""
+) -> Nearest:
+    """Return the nearest references of a block of queries."""
     product = query @ reference.T
     place = len(reference) - neighbours
     floor = np.partition(product, place, axis=1)[:, place] - _slack(query.shape[1])
     row, column = np.nonzero(product >= floor[:, None])
     exact = _cosines(query, reference, row, column)
-    order = np.lexsort((-exact, row))
+    order = np.lexsort((column, -exact, row))
     first = np.searchsorted(row, np.arange(len(query)))
-    highest = exact[order][first[:, None] + np.arange(neighbours)]
-    return np.asarray(np.clip(highest, -1, 1))
+    chosen = order[first[:, None] + np.arange(neighbours)]
+    return Nearest(column[chosen], np.clip(exact[chosen], -1, 1))
 
 
 def _slack(width: int) -> float:

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from tqdm import tqdm
 
 BLOCK_ROWS = 2048  # a block of float32 products takes 16 MiB
@@ -157,6 +155,9 @@ def _join(
     apart = left != right
     if not apart.any():
         return component
+    from scipy.sparse import coo_array  # here, since predicting needs the rest without SciPy
+    from scipy.sparse.csgraph import connected_components
+
     edges = (left[apart], right[apart])
     graph = coo_array((np.ones(len(edges[0]), dtype=bool), edges), shape=2 * component.shape)
     joined = connected_components(graph, directed=False)[1]

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from arginator.calibrated import (
-    REPEATS,
-    CalibratedClassifier,
-    CalibratedModel,
-    load_calibrated,
-    load_calibrated_repeats,
-    load_novelty,
-)
+from arginator.calibrated import CalibratedClassifier, CalibratedModel
 from arginator.candidates import Candidate, candidate_path, read_candidates
 from arginator.classifiers import OnnxClassifier
 from arginator.conformal import Conformal
 from arginator.novelty import NoveltyIndex
 from arginator.repeats import repeat_path
 from arginator.reports import NETWORK, SHIPPED
+from arginator.stored_models import (
+    REPEATS,
+    load_calibrated,
+    load_calibrated_repeats,
+    load_novelty,
+)
 from arginator.tasks import Signature, refuse_misfit
 
 Named = TypeVar("Named")

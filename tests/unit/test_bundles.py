@@ -15,6 +15,7 @@ from arginator.bundles import (
     CARD,
     MANIFEST,
     MODEL,
+    REFERENCE,
     pick_calibration,
     verify_bundle,
     write_bundle,
@@ -22,6 +23,8 @@ from arginator.bundles import (
 from arginator.calibration_files import CalibrationFile, read_calibration
 from arginator.classifiers import METADATA_KEY, PARAMETERS_KEY
 from arginator.errors import ModelError
+from arginator.novelty import NoveltyIndex
+from arginator.prepared import Provenance
 from arginator.tasks import Signature
 
 SIGNATURE = Signature("binary", "binary", ("other", "toxin"), "toxin", 3, "kmer", "demo", True)
@@ -30,8 +33,18 @@ FACTS = {
     "params": {"seed": 7, "model": {"width": 8}},
     "code": {"version": "0.1.0"},
 }
-FILES = (MODEL, CALIBRATION, CARD)  # that every bundle has beside its manifest
+FILES = (MODEL, CALIBRATION, REFERENCE, CARD)  # that every bundle has beside its manifest
 REMEDY = "run `dvc repro card` or fetch the bundle again"
+
+
+ABOUT = Provenance("demo", "Demo", True, "simulated", "CC0-1.0", "", "kmer", {})
+
+
+def make_reference(width=SIGNATURE.width, threshold=0.86):
+    """Return four training proteins as points."""
+    unit = np.eye(4, width, dtype=np.float16)
+    ids, labels = ("p", "q", "r", "s"), ("toxin", "toxin", "other", "other")
+    return NoveltyIndex(np.zeros(width, np.float32), unit, ids, labels, 5, threshold)
 
 
 def write_model(path, signature=SIGNATURE, weight=1.0, output="logit"):
@@ -77,7 +90,9 @@ def make_calibration(signature=SIGNATURE, models=("quantized",), **changes):
 def bundle(tmp_path):
     """Return a folder with a sound bundle."""
     model = write_model(tmp_path / "m.onnx")
-    write_bundle(tmp_path / "bundle", model, "# Card\n", make_calibration(), FACTS)
+    write_bundle(
+        tmp_path / "bundle", model, "# Card\n", make_calibration(), make_reference(), ABOUT, FACTS
+    )
     return tmp_path / "bundle"
 
 
@@ -107,12 +122,13 @@ def refusal(bundle):
 def test_a_bundle_says_what_it_holds(bundle):
     manifest = verify_bundle(bundle)
     assert manifest.signature == SIGNATURE
-    assert (manifest.format_version, manifest.task, manifest.facts) == (2, "binary", FACTS)
+    assert (manifest.format_version, manifest.task, manifest.facts) == (3, "binary", FACTS)
     assert sorted(path.name for path in bundle.iterdir()) == [
         CARD,
         CALIBRATION,
         MANIFEST,
         MODEL,
+        REFERENCE,
     ]
     assert {name: (file.sha256, file.bytes) for name, file in manifest.files.items()} == {
         name: (
@@ -130,7 +146,9 @@ def test_a_bundle_says_what_it_holds(bundle):
 def test_a_bundle_says_how_to_ask_its_model(tmp_path, kind, probability):
     signature = replace(SIGNATURE, kind=kind, positive="toxin" if kind == "binary" else None)
     model = write_model(tmp_path / "m.onnx", signature)
-    write_bundle(tmp_path / "bundle", model, "", make_calibration(signature), {})
+    write_bundle(
+        tmp_path / "bundle", model, "", make_calibration(signature), make_reference(), ABOUT, {}
+    )
     verify_bundle(tmp_path / "bundle")
     assert json.loads((tmp_path / "bundle" / MANIFEST).read_text("utf-8"))["onnx"] == {
         "input": "vectors",
@@ -143,7 +161,7 @@ def test_a_bundle_says_how_to_ask_its_model(tmp_path, kind, probability):
 def test_a_model_whose_output_has_another_name_is_never_bundled(tmp_path):
     path = write_model(tmp_path / "m.onnx", output="score")
     with pytest.raises(ModelError) as error:
-        write_bundle(tmp_path / "bundle", path, "", make_calibration(), {})
+        write_bundle(tmp_path / "bundle", path, "", make_calibration(), make_reference(), ABOUT, {})
     assert str(error.value) == (
         f"{path}: its graph goes from 'vectors' to 'score', expected 'vectors' to 'logit'; "
         "run `dvc repro compress`"
@@ -163,7 +181,15 @@ def test_the_shipped_model_is_the_measured_file(bundle, tmp_path):
 
 
 def test_same_model_gives_the_same_bytes(bundle, tmp_path):
-    write_bundle(tmp_path / "again", tmp_path / "m.onnx", "# Card\n", make_calibration(), FACTS)
+    write_bundle(
+        tmp_path / "again",
+        tmp_path / "m.onnx",
+        "# Card\n",
+        make_calibration(),
+        make_reference(),
+        ABOUT,
+        FACTS,
+    )
     for name in (*FILES, MANIFEST):
         assert (bundle / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
@@ -172,7 +198,7 @@ def test_a_bundle_replaces_the_one_before_as_a_whole(bundle, tmp_path):
     (bundle / "left.txt").write_text("over")
     other = Signature("multi", "multiclass", ("A", "B", "C"), None, 3, "prott5", "own", False)
     model = write_model(tmp_path / "o.onnx", other)
-    write_bundle(bundle, model, "# Other\n", make_calibration(other), {})
+    write_bundle(bundle, model, "# Other\n", make_calibration(other), make_reference(), ABOUT, {})
     assert verify_bundle(bundle).signature == other
     assert not (bundle / "left.txt").exists()
 
@@ -180,7 +206,15 @@ def test_a_bundle_replaces_the_one_before_as_a_whole(bundle, tmp_path):
 def test_a_failed_write_leaves_the_old_bundle(bundle, tmp_path):
     facts = {"data": float("nan")}
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_bundle(bundle, tmp_path / "m.onnx", "# New\n", make_calibration(), facts)
+        write_bundle(
+            bundle,
+            tmp_path / "m.onnx",
+            "# New\n",
+            make_calibration(),
+            make_reference(),
+            ABOUT,
+            facts,
+        )
     assert verify_bundle(bundle).facts == FACTS
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "m.onnx"]
 
@@ -188,7 +222,15 @@ def test_a_failed_write_leaves_the_old_bundle(bundle, tmp_path):
 def test_a_model_without_signature_is_never_bundled(tmp_path):
     (tmp_path / "m.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match=re.escape(f"{tmp_path}/m.onnx: ")):
-        write_bundle(tmp_path / "bundle", tmp_path / "m.onnx", "", make_calibration(), {})
+        write_bundle(
+            tmp_path / "bundle",
+            tmp_path / "m.onnx",
+            "",
+            make_calibration(),
+            make_reference(),
+            ABOUT,
+            {},
+        )
     assert not (tmp_path / "bundle").exists()
 
 
@@ -225,18 +267,18 @@ def test_a_damaged_manifest_is_refused(bundle, content):
     assert refusal(bundle) == f"manifest.json: damaged, or no JSON; {REMEDY}"
 
 
-@pytest.mark.parametrize("version", [1, 3, "2", None])
+@pytest.mark.parametrize("version", [1, 2, 4, "3", None])
 def test_an_unknown_format_is_refused(bundle, version):
     edit_manifest(bundle, format_version=version)
     assert refusal(bundle) == (
-        f"manifest.json: has format version {version!r}, expected 2; "
+        f"manifest.json: has format version {version!r}, expected 3; "
         "use the release of arginator that wrote it"
     )
 
 
 def test_a_manifest_that_is_no_mapping_is_refused(bundle):
     (bundle / MANIFEST).write_text("[]")
-    assert refusal(bundle).startswith("manifest.json: has format version None, expected 2; ")
+    assert refusal(bundle).startswith("manifest.json: has format version None, expected 3; ")
 
 
 @pytest.mark.parametrize(
@@ -327,7 +369,7 @@ def test_a_model_of_which_nothing_is_known_is_named():
 def test_the_calibration_of_another_model_is_never_bundled(tmp_path, calibration):
     path = write_model(tmp_path / "m.onnx")
     with pytest.raises(ModelError) as error:
-        write_bundle(tmp_path / "bundle", path, "", calibration, {})
+        write_bundle(tmp_path / "bundle", path, "", calibration, make_reference(), ABOUT, {})
     assert str(error.value) == (
         f"{path}: the calibration is not that of one model of task 'binary' alone; {REMEDY}"
     )
@@ -357,3 +399,27 @@ def test_a_calibration_that_is_no_probability_map_is_refused(bundle):
     assert refusal(bundle).startswith(
         "calibration.json: damaged (models.quantized.calibration.temperature: "
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"width": 4}, "the reference holds vectors of width 4, expected 3"),
+        ({"threshold": 0.5}, "the reference is of another calibration"),
+    ],
+)
+def test_a_reference_of_other_proteins_is_refused(tmp_path, change, problem):
+    path, reference = write_model(tmp_path / "m.onnx"), make_reference(**change)
+    with pytest.raises(ModelError) as error:
+        write_bundle(tmp_path / "bundle", path, "", make_calibration(), reference, ABOUT, {})
+    assert str(error.value) == f"{path}: {problem}; {REMEDY}"
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_the_manifest_says_where_the_data_came_from(bundle):
+    assert verify_bundle(bundle).data.model_dump() == {
+        "title": "Demo",
+        "origin": "simulated",
+        "licence": "CC0-1.0",
+        "citation": "",
+    }

@@ -11,12 +11,7 @@ from sklearn.metrics import log_loss
 
 from arginator.agreement import judge_agreement
 from arginator.baselines import fit_baselines, save_baselines
-from arginator.calibrated import (
-    CalibratedModel,
-    load_calibrated,
-    load_calibrated_repeats,
-    load_novelty,
-)
+from arginator.calibrated import CalibratedModel
 from arginator.calibration_files import read_calibration, read_repeats
 from arginator.calibration_fold import calibrate_models, training_prior, write_lessons
 from arginator.calls import possible_calls
@@ -33,6 +28,7 @@ from arginator.params import BaselineParams, BinaryTask, EvaluateParams, Multicl
 from arginator.prepared import Prepared, Provenance
 from arginator.repeats import write_index
 from arginator.reports import BASELINES
+from arginator.stored_models import load_calibrated, load_calibrated_repeats, load_novelty
 from arginator.tasks import define_task, sign
 
 WIDTH = 12

@@ -27,6 +27,7 @@ from arginator.drawing.canvas import MODEL_COLOURS
 from arginator.errors import ModelError
 from arginator.ffnn import FeedForward, Shape
 from arginator.files import write_json
+from arginator.novelty import NoveltyIndex
 from arginator.onnx_export import export_onnx
 from arginator.prepared import Provenance
 from arginator.reports import BASELINES, MODELS, write_report
@@ -602,7 +603,10 @@ def test_the_code_on_the_card_gives_the_answers_of_the_bundle(
     outputs = 1 if signature.positive else len(signature.classes)
     network = FeedForward(Shape(12, (8,), outputs, 0.0, "relu", "batch"))
     export_onnx(network, signature, tmp_path / "m.onnx")
-    write_bundle(tmp_path / "bundle", tmp_path / "m.onnx", card, fitted, {})
+    points = np.eye(12, dtype=np.float16)
+    names = tuple(map(str, range(12)))
+    reference = NoveltyIndex(np.zeros(12, np.float32), points, names, names, 5, 0.8642)
+    write_bundle(tmp_path / "bundle", tmp_path / "m.onnx", card, fitted, reference, ABOUT, {})
     monkeypatch.chdir(tmp_path / "bundle")
     matrix = np.random.default_rng(0).normal(0, 5, size=(50, 12)).astype(np.float32)
     names = {"matrix": matrix}

@@ -10,7 +10,6 @@ import torch
 
 from arginator.answers import hold_out
 from arginator.baselines import fit_baselines, save_baselines
-from arginator.calibrated import load_calibrated, load_calibrated_repeats, load_novelty
 from arginator.calibration_fold import calibrate_models, write_lessons
 from arginator.calibration_reports import score_probabilities
 from arginator.candidates import candidate_path, write_candidates
@@ -28,6 +27,7 @@ from arginator.pruning import prune_network
 from arginator.quantization import quantize_by_vector
 from arginator.repeats import repeat_path, write_index
 from arginator.reports import BASELINES, MODELS, read_report
+from arginator.stored_models import load_calibrated, load_calibrated_repeats, load_novelty
 from arginator.task_models import load_models, ship
 from arginator.tasks import Task, sign
 from arginator.verdict import judge

@@ -14,8 +14,8 @@ from arginator.errors import DataError, ModelError
 from arginator.novelty import (
     doubt,
     doubt_threshold,
+    find_nearest,
     fit_novelty,
-    nearest_similarities,
     read_novelty,
     save_novelty,
 )
@@ -59,7 +59,7 @@ def test_the_nearest_are_always_those_of_a_full_sort(seed, neighbours, copies):
     query = rng.permutation(unit)
     cosine = query.astype(np.float64) @ reference.T.astype(np.float64)
     expected = np.clip(-np.sort(-cosine, axis=1)[:, :neighbours], -1, 1)
-    found = nearest_similarities(query, reference, neighbours)
+    found = find_nearest(query, reference, neighbours).similarity
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
@@ -71,7 +71,7 @@ def test_neighbours_within_the_rounding_error_of_a_fast_product_are_told_apart()
     reference *= 1 + rng.integers(-4, 5, reference.shape).astype(np.float32) * 2.0**-23
     cosine = query.astype(np.float64) @ reference.T.astype(np.float64)
     expected = -np.sort(-cosine, axis=1)[:, :5]
-    found = nearest_similarities(0.5 * query, reference, 5)
+    found = find_nearest(0.5 * query, reference, 5).similarity
     np.testing.assert_allclose(found, 0.5 * expected, rtol=0, atol=1e-12)
 
 

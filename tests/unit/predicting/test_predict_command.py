@@ -1,0 +1,105 @@
+"""The command: rows or one message, never half a file."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+COMMAND = [str(Path(sys.executable).with_name("arginator"))]
+
+
+def run(*words, stdin=None):
+    """Run the command and return its exit status, output and messages."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, words)], input=stdin, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def query(tmp_path, make_sequences):
+    path = tmp_path / "q.fasta"
+    rows = enumerate(make_sequences(5, seed=1))
+    path.write_text("".join(f">p{row}\n{text}\n" for row, text in rows))
+    return path
+
+
+def test_rows_go_to_standard_output_or_to_a_file(query, models, tmp_path):
+    status, rows, messages = run("predict", query, "--bundle", models)
+    assert (status, messages) == (0, "")
+    assert [line.split("\t")[0] for line in rows.splitlines()] == ["id"] + [
+        f"p{row}" for row in range(5)
+    ]
+    out = tmp_path / "out.tsv"
+    assert run("predict", query, "--bundle", models, "-o", out) == (0, "", "")
+    assert out.read_text() == rows
+    assert run("predict", "-", "--bundle", models, stdin=query.read_text())[1] == rows
+
+
+def test_several_files_are_named_in_the_rows(query, models, tmp_path):
+    other = tmp_path / "r.fasta"
+    other.write_text(">p0\nMKTAYIAKQR\n")
+    _, rows, _ = run("predict", query, other, "--bundle", models, "--no-neighbours")
+    names = [line.split("\t")[:2] for line in rows.splitlines()]
+    assert names[0] == ["file", "id"]
+    assert names[1:] == [[str(query), f"p{row}"] for row in range(5)] + [[str(other), "p0"]]
+
+
+def test_a_fault_at_the_end_leaves_no_output(models, tmp_path):
+    path, out = tmp_path / "v.h5", tmp_path / "out.tsv"
+    with h5py.File(path, "w") as file:
+        for row in range(5000):
+            file[f"p{row:04}"] = np.ones(32, np.float16)
+        file["z"] = np.full(32, np.nan, np.float16)
+    for words in ([], ["-o", out]):
+        status, rows, message = run("predict", path, "--bundle", models, *words)
+        assert (status, rows) == (2, "")
+        assert message == (
+            f"arginator: {path}: 1 of 5,001 vectors hold NaN, infinite or too large numbers "
+            "(first: 'z'); make these vectors again\n"
+        )
+    assert [file.name for file in tmp_path.iterdir()] == ["v.h5"]
+
+
+def test_an_output_that_exists_is_kept_unless_told_otherwise(query, models, tmp_path):
+    out = tmp_path / "out.tsv"
+    out.write_text("mine")
+    words = ("predict", query, "--bundle", models, "-o", out)
+    assert run(*words) == (
+        2, "", f"arginator: {out}: exists already; name another file or pass --force\n",
+    )  # fmt: skip
+    assert out.read_text() == "mine"
+    assert run(*words, "--force")[0] == 0
+    assert out.read_text().startswith("id\t")
+
+
+def test_a_missing_bundle_is_no_fault_of_the_input(query, tmp_path):
+    status, _, message = run("predict", query, "--bundle", tmp_path)
+    assert (status, message) == (
+        1,
+        f"arginator: {tmp_path}: holds no bundle; run `dvc repro card` or name another folder\n",
+    )
+
+
+def test_a_bundle_is_verified_and_described(models, tmp_path):
+    folder = models / "group" / "bundle"
+    status, text, _ = run("bundle", "verify", folder)
+    assert status == 0
+    assert text.endswith("of task 'group' is whole\n")
+    status, text, _ = run("bundle", "info", folder)
+    assert (status, '"licence": "CC0-1.0"' in text) == (0, True)
+
+
+def test_help_loads_nothing_heavy():
+    script = (
+        "import sys; from arginator import cli, predict_command; "
+        "print([m for m in ('torch', 'matplotlib', 'dvc', 'pandas', 'scipy', 'sklearn') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
