@@ -71,7 +71,7 @@ class Predictor:
         Raises:
             DataError: The vectors have another width, or a number in them is not finite.
         """
-        matrix = embeddings.matrix
+        matrix = np.ascontiguousarray(embeddings.matrix, dtype=np.float32)
         if matrix.shape[1] != self.width:
             raise DataError(
                 "vectors",
