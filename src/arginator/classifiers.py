@@ -65,6 +65,7 @@ class OnnxClassifier:
         self.parameters = _read_count(path, metadata.get(PARAMETERS_KEY, ""))
         self.size_bytes = len(content)
         _check_ends(path, self._session, self.signature)
+        self._input = self._session.get_inputs()[0].name
 
     def predict_probability(self, matrix: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, "n k"]:
         """Return one probability a class, in the order of `signature.classes`.
@@ -91,10 +92,10 @@ class OnnxClassifier:
     ) -> Float32[np.ndarray, "n outputs"]:
         """Run the network on the rows from `start` on."""
         vectors = np.ascontiguousarray(matrix, dtype=np.float32)
-        name = self._session.get_inputs()[0].name
-        logit = np.asarray(self._session.run(None, {name: vectors})[0], dtype=np.float32)
-        finite = np.isfinite(vectors).all(axis=1) & np.isfinite(logit).all(axis=1)
-        if not finite.all():
+        logit: Float32[np.ndarray, "n outputs"]
+        (logit,) = self._session.run(None, {self._input: vectors})
+        if not (np.isfinite(logit).all() and np.isfinite(vectors).all()):
+            finite = np.isfinite(vectors).all(axis=1) & np.isfinite(logit).all(axis=1)
             first = start + int(np.argmin(finite))
             raise DataError(
                 "vectors",
