@@ -50,7 +50,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     add("--bundle", type=Path, default=Path("models"), help="bundle, or folder of <task>/bundle")
     add("--task", default="both", help="name of the only task to ask (default: both)")
     add("-o", "--output", type=Path, help="file to write (default: standard output)")
-    add("--format", choices=("tsv", "csv", "jsonl", "parquet"), default="tsv")
+    add("--format", choices=("tsv", "csv", "jsonl", "parquet", "hamronization"), default="tsv")
     add("--force", action="store_true", help="replace the output if it exists")
     add("--no-neighbours", action="store_true", help="leave novelty out, which takes longest")
     add("--threads", type=int, default=2, help="threads of the model (default: 2)")

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from arginator.errors import DataError
 from arginator.files import replacing
+from arginator.hamronized import GROUP
 from arginator.loaded_bundles import load_bundles
 from arginator.prediction import Predictor
 from arginator.prediction_inputs import list_inputs, read_input
@@ -35,6 +36,9 @@ def predict(args: argparse.Namespace) -> None:
     task = None if args.task == "both" else args.task
     bundles = load_bundles(args.bundle, task, args.threads)
     predictor = Predictor(bundles, neighbours=not args.no_neighbours)
+    if args.format == "hamronization" and predictor.looks_for != GROUP:
+        problem = f"reports each {GROUP}, but the models look for {predictor.looks_for!r}"
+        raise DataError("--format hamronization", problem, "choose another format or bundle")
     if args.output is not None:
         with replacing(args.output) as temporary, temporary.open("wb") as file:
             _write(files, predictor, args.format, file)
@@ -49,10 +53,10 @@ def predict(args: argparse.Namespace) -> None:
 def _write(files: list[Path], predictor: Predictor, kind: Format, file: IO[bytes]) -> None:
     """Write the rows of all files, with the file's name first if there are several."""
     schema = predictor.schema
-    several = len(files) > 1
+    several = len(files) > 1 or kind == "hamronization"
     if several:
         schema = schema.insert(0, pa.field("file", pa.string()))
-    writer = open_writer(kind, file, schema)
+    writer = open_writer(kind, file, schema, database=predictor.source, version=predictor.id)
     with tqdm(unit=" proteins", disable=None, leave=False) as bar:
         for path, batch in _rows(files, predictor):
             if several:

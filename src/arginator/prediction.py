@@ -48,6 +48,9 @@ class Predictor:
     Attributes:
         embedder: What must have made the vectors.
         width: Numbers in a vector, d.
+        source: Name of the data set that the models were trained on.
+        id: Ids of the bundles.
+        looks_for: Name of the positive class of the binary task, if it was asked.
         schema: Names and types of the columns.
 
     Raises:
@@ -59,8 +62,10 @@ class Predictor:
         self._bundles, self._neighbours = tuple(bundles), neighbours
         signature = bundles[0].manifest.signature
         self.embedder, self.width = signature.embedder, signature.width
+        self.source = signature.source
         self.id = "+".join(bundle.id for bundle in bundles)
         self._group = _find_group(bundles)
+        self.looks_for = signature.positive
         self.schema = pa.schema(self._fields())
 
     def predict(self, embeddings: Embeddings) -> pa.RecordBatch:

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-Format = Literal["tsv", "csv", "jsonl", "parquet"]
+from arginator.hamronized import HamronizedWriter
+
+Format = Literal["tsv", "csv", "jsonl", "parquet", "hamronization"]
 FORMULA = "^[=+@\t\r-]"  # what a spreadsheet would run
 
 
@@ -101,8 +103,20 @@ class ParquetWriter:
         self._writer.close()
 
 
-def open_writer(kind: Format, file: IO[bytes], schema: pa.Schema) -> Writer:
-    """Return what writes rows in a format."""
+def open_writer(
+    kind: Format, file: IO[bytes], schema: pa.Schema, *, database: str = "", version: str = ""
+) -> Writer:
+    """Return what writes rows in a format.
+
+    Args:
+        kind: The format.
+        file: Where to write.
+        schema: Names and types of the columns; "hamronization" needs one called `file`.
+        database: Name of the data set that the models were trained on, for "hamronization".
+        version: Ids of the bundles, likewise.
+    """
+    if kind == "hamronization":
+        return HamronizedWriter(file, database, version)
     if kind == "jsonl":
         return JsonWriter(file)
     if kind == "parquet":

@@ -76,6 +76,16 @@ def test_an_output_that_exists_is_kept_unless_told_otherwise(query, models, tmp_
     assert out.read_text().startswith("id\t")
 
 
+def test_models_of_other_families_have_no_hamronized_report(query, models):
+    words = ("predict", query, "--bundle", models, "--format", "hamronization")
+    assert run(*words) == (
+        2,
+        "",
+        "arginator: --format hamronization: reports each beta-lactamase, but the models look for "
+        "'hit'; choose another format or bundle\n",
+    )
+
+
 def test_a_missing_bundle_is_no_fault_of_the_input(query, tmp_path):
     status, _, message = run("predict", query, "--bundle", tmp_path)
     assert (status, message) == (
