@@ -67,7 +67,7 @@ leave-out: $(READY)
 
 # Nothing else should run meanwhile. `make bench-training` alone: one of them. LightGBM and
 # biotrainer take part where they are: pip install '.[bench]', and --biotrainer in docs/benchmarks.md.
-BENCHES := reading roofline training mapped_training similarity bootstrap scaling pipeline
+BENCHES := reading roofline training mapped_training prediction similarity bootstrap scaling pipeline
 .PHONY: $(BENCHES:%=bench-%) bench-binary bench-multiclass
 
 bench: $(BENCHES:%=bench-%) bench-binary bench-multiclass

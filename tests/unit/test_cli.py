@@ -22,9 +22,9 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 def test_an_unknown_argument_is_status_2() -> None:
-    result = call("--verzion")
+    result = call("predict", "proteins.fasta", "--outptu", "calls.tsv")
     assert result.returncode == 2
-    assert "unrecognized arguments: --verzion" in result.stderr
+    assert "unrecognized arguments: --outptu" in result.stderr
 
 
 @pytest.mark.parametrize("heavy", ["torch", "matplotlib", "dvc", "sklearn", "pandas"])
