@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from arginator.bundles import CALIBRATION, pick_calibration, write_bundle
-from arginator.calibration_files import read_calibration
 from arginator.candidates import candidate_path
 from arginator.cards import read_facts, render_card
 from arginator.classifiers import OnnxClassifier
@@ -36,16 +35,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     facts = read_facts(args.metrics, args.task)
     model = candidate_path(args.models, facts["choice"]["model"])
-    file = read_calibration(args.models / "calibration" / CALIBRATION)
-    calibration = pick_calibration(file, facts["choice"]["model"])
+    fitted = args.models / "calibration" / CALIBRATION
+    calibration = pick_calibration(fitted, facts["choice"]["model"])
     paths = {"prepared": args.prepared, "splits": args.splits, "model": model}
     hashes = {name: hash_file(path) for name, path in paths.items()}
+    settled = {"sha256": hashes, "params": settings}
     signature, about = OnnxClassifier(model).signature, read_provenance(args.prepared)
     card = render_card(signature, about, facts, calibration, settings, hashes)
     write_text(card, args.card)
-    reference = load_novelty(args.models)
-    settled = {"sha256": hashes, "params": settings}
-    write_bundle(args.bundle, model, card, calibration, reference, about, settled)
+    write_bundle(args.bundle, model, card, calibration, load_novelty(args.models), about, settled)
 
 
 if __name__ == "__main__":

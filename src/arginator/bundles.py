@@ -36,15 +36,16 @@ INPUT, OUTPUT = "vectors", "logit"  # of the graph in every bundle; its card cou
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
-def pick_calibration(file: CalibrationFile, model: str) -> CalibrationFile:
-    """Return what is known of one model, in the same layout.
+def pick_calibration(path: Path, model: str) -> CalibrationFile:
+    """Read what is known of one model, in the same layout as that of all.
 
     Raises:
-        ModelError: Nothing is known of it.
+        ModelError: The file is missing or damaged, or nothing in it is known of the model.
     """
+    file = read_calibration(path)
     if model not in file.models:
         problem = f"holds nothing on model {model!r} (there: {', '.join(file.models)})"
-        raise ModelError(f"calibration of {file.task!r}", problem, "run `dvc repro calibrate`")
+        raise ModelError(path, problem, "run `dvc repro calibrate`")
     return file.model_copy(update={"models": {model: file.models[model]}})
 
 

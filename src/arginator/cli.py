@@ -53,8 +53,15 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=("tsv", "csv", "jsonl", "parquet", "hamronization"), default="tsv")
     add("--force", action="store_true", help="replace the output if it exists")
     add("--no-neighbours", action="store_true", help="leave novelty out, which takes longest")
-    add("--threads", type=int, default=2, help="threads of the model (default: 2)")
+    add("--threads", type=_positive, default=2, help="batches scored side by side (default: 2)")
     parser.set_defaults(command=_predict)
+
+
+def _positive(text: str) -> int:
+    """Read a whole number from 1 on."""
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
 
 
 def _predict(args: argparse.Namespace) -> None:

@@ -6,11 +6,12 @@ import argparse
 import shutil
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
-import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
@@ -20,7 +21,7 @@ from arginator.hamronized import GROUP
 from arginator.loaded_bundles import load_bundles
 from arginator.prediction import Predictor
 from arginator.prediction_inputs import list_inputs, read_input
-from arginator.prediction_outputs import Format, open_writer
+from arginator.prediction_outputs import open_writer
 
 
 def predict(args: argparse.Namespace) -> None:
@@ -34,31 +35,33 @@ def predict(args: argparse.Namespace) -> None:
         raise DataError(args.output, "exists already", "name another file or pass --force")
     files = list_inputs(args.input)
     task = None if args.task == "both" else args.task
-    bundles = load_bundles(args.bundle, task, args.threads)
+    bundles = load_bundles(args.bundle, task, threads=1)  # batches go side by side instead
     predictor = Predictor(bundles, neighbours=not args.no_neighbours)
     if args.format == "hamronization" and predictor.looks_for != GROUP:
         problem = f"reports each {GROUP}, but the models look for {predictor.looks_for!r}"
         raise DataError("--format hamronization", problem, "choose another format or bundle")
     if args.output is not None:
         with replacing(args.output) as temporary, temporary.open("wb") as file:
-            _write(files, predictor, args.format, file)
+            _write(files, predictor, args, file)
         return
     with tempfile.TemporaryFile() as file:
-        _write(files, predictor, args.format, file)
+        _write(files, predictor, args, file)
         file.seek(0)
         shutil.copyfileobj(file, sys.stdout.buffer)
         sys.stdout.buffer.flush()
 
 
-def _write(files: list[Path], predictor: Predictor, kind: Format, file: IO[bytes]) -> None:
+def _write(
+    files: list[Path], predictor: Predictor, args: argparse.Namespace, file: IO[bytes]
+) -> None:
     """Write the rows of all files, with the file's name first if there are several."""
     schema = predictor.schema
-    several = len(files) > 1 or kind == "hamronization"
+    several = len(files) > 1 or args.format == "hamronization"
     if several:
         schema = schema.insert(0, pa.field("file", pa.string()))
-    writer = open_writer(kind, file, schema, database=predictor.source, version=predictor.id)
+    writer = open_writer(args.format, file, schema, database=predictor.source, version=predictor.id)
     with tqdm(unit=" proteins", disable=None, leave=False) as bar:
-        for path, batch in _rows(files, predictor):
+        for path, batch in _rows(files, predictor, args.threads):
             if several:
                 names = pa.array([str(path)] * len(batch), pa.string())
                 batch = pa.RecordBatch.from_arrays([names, *batch.columns], schema=schema)
@@ -67,9 +70,17 @@ def _write(files: list[Path], predictor: Predictor, kind: Format, file: IO[bytes
     writer.close()
 
 
-def _rows(files: list[Path], predictor: Predictor) -> Iterator[tuple[Path, pa.RecordBatch]]:
-    """Yield the rows of each file."""
-    for path in files:
-        for embeddings in read_input(path, predictor.embedder, predictor.width):
-            if np.isfinite(embeddings.matrix).all():  # else reading ends with an error that says so
-                yield path, predictor.predict(embeddings)
+def _rows(
+    files: list[Path], predictor: Predictor, threads: int
+) -> Iterator[tuple[Path, pa.RecordBatch]]:
+    """Yield the rows of each file, in order, while the next batches are read and scored."""
+    scoring: deque[tuple[Path, Future[pa.RecordBatch]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for path in files:
+            for embeddings in read_input(path, predictor.embedder, predictor.width):
+                scoring.append((path, pool.submit(predictor.predict, embeddings)))
+                if len(scoring) > threads:
+                    first, rows = scoring.popleft()
+                    yield first, rows.result()
+        for path, rows in scoring:
+            yield path, rows.result()

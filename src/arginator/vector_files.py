@@ -112,6 +112,7 @@ def read_vectors(
 
     float16 and float32 are kept, other floats become float32. Faulty vectors are counted over the
     whole file, so the error may come after the last batch: use no batch before the end is reached.
+    Batches with a fault are left out.
 
     Args:
         path: A file in one of the formats.

@@ -23,6 +23,7 @@ from arginator.bundles import (
 from arginator.calibration_files import CalibrationFile, read_calibration
 from arginator.classifiers import METADATA_KEY, PARAMETERS_KEY
 from arginator.errors import ModelError
+from arginator.files import write_json
 from arginator.novelty import NoveltyIndex
 from arginator.prepared import Provenance
 from arginator.tasks import Signature
@@ -341,16 +342,19 @@ def test_another_model_than_the_manifest_describes_is_refused(bundle):
     )
 
 
-def test_a_bundle_takes_what_is_known_of_its_own_model_alone():
-    both = make_calibration(models=("network", "quantized"))
-    assert pick_calibration(both, "quantized") == make_calibration()
+def test_a_bundle_takes_what_is_known_of_its_own_model_alone(tmp_path):
+    path = tmp_path / "calibration.json"
+    write_json(make_calibration(models=("network", "quantized")).to_dict(), path)
+    assert pick_calibration(path, "quantized") == make_calibration()
 
 
-def test_a_model_of_which_nothing_is_known_is_named():
+def test_a_model_of_which_nothing_is_known_is_named(tmp_path):
+    path = tmp_path / "calibration.json"
+    write_json(make_calibration(models=("network", "pruned")).to_dict(), path)
     with pytest.raises(ModelError) as error:
-        pick_calibration(make_calibration(models=("network", "pruned")), "quantized")
+        pick_calibration(path, "quantized")
     assert str(error.value) == (
-        "calibration of 'binary': holds nothing on model 'quantized' (there: network, pruned); "
+        f"{path}: holds nothing on model 'quantized' (there: network, pruned); "
         "run `dvc repro calibrate`"
     )
 

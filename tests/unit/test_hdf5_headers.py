@@ -51,7 +51,12 @@ def parse(content: bytes, address: int = 0) -> Header:
 def locate(content: bytes, *headers: int, row_bytes: int = 8) -> list[int]:
     memory = np.frombuffer(content, np.uint8)
     header = parse_header(memory, headers[0])
-    return locate_numbers(memory, np.array(headers, np.uint64), header, row_bytes).tolist()
+    released: list[bool] = []
+    addresses = locate_numbers(
+        memory, np.array(headers, np.uint64), header, row_bytes, lambda: released.append(True)
+    )
+    assert released == [True]  # all headers are in one block
+    return addresses.tolist()
 
 
 @pytest.mark.parametrize(("libver", "version"), [("earliest", 0), ("v108", 2), ("latest", 3)])

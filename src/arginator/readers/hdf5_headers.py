@@ -8,7 +8,7 @@ plain is left to libhdf5 by raising `UnfamiliarError`; no number in a file is tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -178,7 +178,11 @@ def _numbers(whole: bytes, layout: slice) -> tuple[slice, bool]:
 
 
 def locate_numbers(
-    memory: Bytes, headers: UInt64[np.ndarray, " n"], header: Header, row_bytes: int
+    memory: Bytes,
+    headers: UInt64[np.ndarray, " n"],
+    header: Header,
+    row_bytes: int,
+    release: Callable[[], object],
 ) -> Int64[np.ndarray, " n"]:
     """Return where the `row_bytes` numbers of each data set begin, all within `memory`.
 
@@ -187,6 +191,7 @@ def locate_numbers(
         headers: Address of each data set's header.
         header: The header of one of them.
         row_bytes: Bytes of its numbers.
+        release: Called now and then, to let go of the pages that were touched.
 
     Raises:
         UnfamiliarError: A header differs from the pattern, or an address leads out of the file.
@@ -205,6 +210,7 @@ def locate_numbers(
         _require_agreement(blocks, header)
         if not header.is_compact:
             addresses[chosen] = np.ascontiguousarray(blocks[:, header.numbers]).view("<u8")[:, 0]
+        release()
     return _inside(addresses, memory, row_bytes)
 
 

@@ -11,6 +11,7 @@ import mmap
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from operator import lt
 from pathlib import Path
 
@@ -90,7 +91,8 @@ def _plain_vectors(file: h5f.FileID) -> PlainVectors:
     header = parse_header(memory, int(headers[0]))
     first = _explained(file, names[0], header)
     width, row_bytes = first.shape[-1], first.get_storage_size()
-    addresses = locate_numbers(memory, headers, header, row_bytes)
+    release = partial(mapping.madvise, mmap.MADV_DONTNEED)
+    addresses = locate_numbers(memory, headers, header, row_bytes, release)
     ids = [name.decode("utf-8") for name in names]
     return PlainVectors(ids, addresses, first.dtype, width, mapping)
 

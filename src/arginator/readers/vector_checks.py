@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError
@@ -18,7 +18,10 @@ MAX_ID_CHARACTERS = 1_000
 MAX_WIDTH = 65_536
 MAX_EXPANSION = 100  # vectors of real proteins shrink to a half at best, sparse counts to a tenth
 ALWAYS_FINE_BYTES = 64 * 2**20
-CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")  # all but the tab
+CONTROLS = r"\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029"  # all but the tab
+CONTROL = re.compile(f"[{CONTROLS}]")
+SOUND_ID = re.compile(rf"(?!\s)[^{CONTROLS}]{{1,{MAX_ID_CHARACTERS}}}(?<!\s)")
+HALF_MAGNITUDE, HALF_INFINITE = np.uint16(0x7FFF), np.uint16(0x7C00)  # bits of a float16
 
 Batch = tuple[Sequence[str], Shaped[np.ndarray, "n d"]]
 
@@ -75,18 +78,19 @@ class Inspection:
         return width == self.width
 
     def admit(self, ids: Sequence[str], matrix: Shaped[np.ndarray, "n d"]) -> Embeddings | None:
-        """Check n vectors; return them, cast to what is kept, or None if their width is wrong."""
+        """Check n vectors; return them, cast to what is kept, or None if any has a fault."""
         names = tuple(ids)
         self._read += len(names)
         self._check_ids(names)
         if not names or not self.has_width(matrix.shape[1], names[0], len(names)):
             return None
         kept = cast(matrix)
-        for row in np.flatnonzero(~np.isfinite(kept).all(axis=1)):
+        faulty = np.flatnonzero(~are_finite(kept))
+        for row in faulty:
             self.note(
                 "hold NaN, infinite or too large numbers", names[row], "make these vectors again"
             )
-        return Embeddings(names, kept)
+        return None if len(faulty) else Embeddings(names, kept)
 
     def close(self) -> None:
         """Report what was noted.
@@ -105,6 +109,10 @@ class Inspection:
             )
 
     def _check_ids(self, ids: tuple[str, ...]) -> None:
+        new = set(ids)
+        if len(new) == len(ids) and self._ids.isdisjoint(new) and all(map(SOUND_ID.fullmatch, ids)):
+            self._ids |= new  # as nearly always, and faster than one by one
+            return
         for name in ids:
             if not name or len(name) > MAX_ID_CHARACTERS:
                 problem = (
@@ -126,6 +134,17 @@ class Inspection:
             "average over the residues first; a matrix with one row a protein is named under "
             "'matrix' and its ids under 'names' in dataset.yaml",
         )
+
+
+def are_finite(matrix: Float[np.ndarray, "n d"]) -> Bool[np.ndarray, " n"]:
+    """Tell for each of n vectors whether all its numbers are finite, d of them and d at least 1.
+
+    Numbers of 16 bits are compared as integers, which takes numpy a tenth of the time.
+    """
+    if matrix.dtype == np.float16:
+        magnitude = matrix.view(np.uint16) & HALF_MAGNITUDE
+        return np.asarray(magnitude.max(axis=1) < HALF_INFINITE)
+    return np.asarray(np.isfinite(matrix).all(axis=1))
 
 
 def cast(matrix: Shaped[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:

@@ -64,6 +64,25 @@ def test_a_fault_at_the_end_leaves_no_output(models, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["v.h5"]
 
 
+def test_threads_change_neither_rows_nor_their_order(models, tmp_path):
+    path = tmp_path / "v.h5"
+    vectors = np.random.default_rng(0).standard_normal((9000, 32)).astype(np.float16)
+    with h5py.File(path, "w") as file:
+        for row, vector in enumerate(vectors):
+            file[f"p{row:04}"] = vector
+    one, three = (run("predict", path, "--bundle", models, "--threads", n) for n in (1, 3))
+    assert one == three
+    ids = [line.partition("\t")[0] for line in one[1].splitlines()[1:]]
+    assert ids == [f"p{row:04}" for row in range(9000)]
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "two"])
+def test_threads_are_at_least_one(threads, query, models):
+    status, rows, message = run("predict", query, "--bundle", models, "--threads", threads)
+    assert (status, rows) == (2, "")
+    assert f"argument --threads: {threads!r} is no whole number from 1 on" in message
+
+
 def test_an_output_that_exists_is_kept_unless_told_otherwise(query, models, tmp_path):
     out = tmp_path / "out.tsv"
     out.write_text("mine")
