@@ -5,8 +5,8 @@
 The input is an HDF5 file with a float16 data set a protein, as UniProt hands them out, made in a
 temporary folder and read once into the page cache. The models are those in `models`; each row of
 the table is a process of its own, measured from its start to its end with imports, checks and the
-file that it writes. The peer reads `f[key][:]` into a list of tuples and asks one float32 network
-of the shipped shape by a DataLoader with batches of 32; it writes nothing.
+file that it writes, the median of three. The peer reads `f[key][:]` into a list of tuples and asks
+one float32 network of the shipped shape by a DataLoader with batches of 32; it writes nothing.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import median
 
 from measuring import ROOT, in_own_process, machine, markdown, peak_mib
 from reading import write_hdf5
 
-SWISS_PROT = 570_000
+SWISS_PROT, RUNS = 570_000, 3
 COMMANDS: dict[str, tuple[str, ...]] = {
     "one task": ("--task", "binary", "--no-neighbours"),
     "both tasks": ("--no-neighbours",),
@@ -37,16 +38,7 @@ def run_command(path: Path, options: Sequence[str]) -> Figure:
     """Run `arginator predict` and return its wall time and its peak memory."""
     output = path.with_name("calls")
     words = [str(Path(sys.executable).with_name("arginator")), "predict", str(path)]
-    words += [
-        "--bundle",
-        "models",
-        "--output",
-        str(output),
-        "--force",
-        "--format",
-        "parquet",
-        *options,
-    ]
+    words += ["--output", str(output), "--force", "--format", "parquet", *options]
     start = time.perf_counter()
     subprocess.run(words, check=True, cwd=ROOT)
     seconds = time.perf_counter() - start
@@ -66,6 +58,12 @@ def run_peer(path: Path, width: int) -> Figure:
     return time.perf_counter() - start, peak_mib()
 
 
+def median_of(figures: Iterable[Figure]) -> Figure:
+    """Return the median time and the median memory."""
+    seconds, memory_mib = zip(*figures, strict=True)
+    return median(seconds), median(memory_mib)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -79,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             while file.read(2**24):
                 pass
         found = {
-            name: in_own_process(run_command, path, options) for name, options in COMMANDS.items()
+            name: median_of(in_own_process(run_command, path, options) for _ in range(RUNS))
+            for name, options in COMMANDS.items()
         }
         peer = in_own_process(run_peer, path, args.width)
     found["ARGinator's procedure, one task"] = peer

@@ -12,19 +12,16 @@ format (Parquet: the old one).
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from unittest.mock import patch
 
 import h5py
 import numpy as np
 from jaxtyping import Float16
-from measuring import machine, markdown
+from measuring import in_own_process, machine, markdown, peak_mib
 
 from arginator.readers import hdf5_files
 from arginator.readers.hdf5_files import read_hdf5
@@ -116,13 +113,7 @@ def measure(method: Callable[[Path], int], path: Path) -> tuple[float, float, in
         start = time.perf_counter()
         proteins = method(path)
         times.append(time.perf_counter() - start)
-    return min(times), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, proteins
-
-
-def in_own_process(method: Callable[[Path], int], path: Path) -> tuple[float, float, int]:
-    """Measure in a process of its own."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-        return process.submit(measure, method, path).result()
+    return min(times), peak_mib(), proteins
 
 
 METHODS: dict[str, Callable[[Path], int]] = {
@@ -138,14 +129,14 @@ def compare(folder: Path, proteins: int, width: int) -> list[tuple[str, ...]]:
     """Return the rows of the table."""
     cases: list[tuple[str, str, Callable[[Path], int]]] = []
     for name, libver in FORMATS.items():
-        write_hdf5(folder / name, libver, proteins, width)
+        in_own_process(write_hdf5, folder / name, libver, proteins, width)
         cases.extend((name, label, method) for label, method in METHODS.items())
-    write_parquet(folder / "Parquet", proteins, width)
+    in_own_process(write_parquet, folder / "Parquet", proteins, width)
     cases.append(("Parquet", "read_vectors", read_and_check))
     by_key: dict[str, float] = {}
     table: list[tuple[str, ...]] = []
     for name, label, method in cases:
-        seconds, peak_mib, read = in_own_process(method, folder / name)
+        seconds, peak_mib, read = in_own_process(measure, method, folder / name)
         if read != proteins:
             raise SystemExit(f"{label} read {read:,} of {proteins:,} proteins")
         if method is read_by_key:

@@ -81,6 +81,8 @@ class OnnxClassifier:
                 f"{self.signature.embedder!r}",
                 "embed the proteins with that",
             )
+        if len(matrix) <= BATCH_ROWS:
+            return class_probability(self._logit(matrix, 0))
         probability = np.empty((len(matrix), len(self.signature.classes)))
         for start in range(0, len(matrix), BATCH_ROWS):
             rows = slice(start, start + BATCH_ROWS)

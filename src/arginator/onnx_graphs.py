@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -61,12 +61,12 @@ class Graph:
         whole = self.constant(name, np.rint(weight / step).astype(np.int8))
         feature_axis = self.constant("features", np.array([1]))
         if nonnegative:
-            vector_step = self._add_steps(vectors, feature_axis, [], NONNEGATIVE_STEPS)
+            vector_step = self._add_steps(vectors, feature_axis, NONNEGATIVE_STEPS)
             rounded = self.add("QuantizeLinear", vectors, vector_step, axis=0)
             product = self.add("MatMulInteger", rounded, whole)
         else:
-            low = self.add("Neg", self.add("ReduceMin", vectors, feature_axis, keepdims=0))
-            vector_step = self._add_steps(vectors, feature_axis, [low], VECTOR_STEPS)
+            size = self.add("Abs", vectors)
+            vector_step = self._add_steps(size, feature_axis, VECTOR_STEPS)
             centre = self.constant("centre", np.uint8(128))
             centres = self.constant("centres", np.array([128], dtype=np.uint8))
             all_centres = self.add("Expand", centres, self.add("Shape", vector_step))
@@ -76,19 +76,18 @@ class Graph:
         real = self.add("Mul", real, self.constant(f"{name}_step", step))
         return self.add("Mul", real, self.add("Unsqueeze", vector_step, feature_axis))
 
-    def _add_steps(self, vectors: str, feature_axis: str, others: Sequence[str], steps: int) -> str:
+    def _add_steps(self, sizes: str, feature_axis: str, steps: int) -> str:
         """Append the distance between two whole numbers for each vector, from its largest value.
 
         Args:
-            vectors: The vectors.
-            feature_axis: The axis of their numbers.
-            others: Further values that the steps must reach.
+            sizes: Absolute values.
+            feature_axis: The axis of a vector's numbers.
             steps: Whole numbers up to the largest value.
         """
         smallest = self.constant("smallest_range", np.float32(SMALLEST_RANGE))
-        high = self.add("ReduceMax", vectors, feature_axis, keepdims=0)
+        high = self.add("ReduceMax", sizes, feature_axis, keepdims=0)
         number = self.constant(f"steps_{steps}", np.float32(steps))
-        return self.add("Div", self.add("Max", high, smallest, *others), number)
+        return self.add("Div", self.add("Max", high, smallest), number)
 
     def write(self, path: Path, width: int, outputs: int, metadata: Mapping[str, str]) -> None:
         """Write the graph, whose last node gives the logits; same graph, same bytes."""

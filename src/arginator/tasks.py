@@ -151,8 +151,10 @@ def class_probability(
     >>> class_probability(np.array([[0.0]]))
     array([[0.5, 0.5]])
     """
-    logit = np.asarray(logit, dtype=np.float64)
-    if logit.shape[1] == 1:
-        logit = np.hstack([np.zeros_like(logit), logit])
-    scaled = np.exp(logit - logit.max(axis=1, keepdims=True))
-    return np.asarray(scaled / scaled.sum(axis=1, keepdims=True))
+    rows, outputs = logit.shape
+    scaled = np.zeros((rows, max(outputs, 2)))
+    scaled[:, -outputs:] = logit
+    scaled -= scaled.max(axis=1, keepdims=True)
+    np.exp(scaled, out=scaled)
+    scaled /= scaled.sum(axis=1, keepdims=True)
+    return scaled

@@ -61,8 +61,9 @@ def test_each_candidate_is_what_its_file_holds(folder, name):
     assert OnnxClassifier(path).parameters == candidate.parameters
     assert [weight.shape[1] for weight in products] == [*candidate.hidden, 5]
     assert sum(weight.size for weight in products) == candidate.multiply_adds
-    whole = {weight.dtype == np.int8 for weight in products}
-    assert whole == {candidate.quantization is not None}
+    *hidden, last = (weight.dtype == np.int8 for weight in products)
+    assert set(hidden) == {candidate.quantization is not None}
+    assert last == (candidate.quantization == "static")
 
 
 def test_masked_weights_are_counted_as_zero(folder):
