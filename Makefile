@@ -65,19 +65,23 @@ leave-out: $(READY)
 	$(STUDY):leave_out
 	@cat metrics/studies/*/left_out.md
 
-# Nothing else should run meanwhile. `make bench-training` alone: one of them. LightGBM and
-# biotrainer take part where they are: pip install '.[bench]', and --biotrainer in docs/benchmarks.md.
-BENCHES := reading roofline training mapped_training prediction similarity bootstrap scaling pipeline
-.PHONY: $(BENCHES:%=bench-%) bench-binary bench-multiclass
+# After `make repro`, with nothing else running; `make bench-training` alone is one of them. LightGBM and biotrainer
+# take part where they are: pip install '.[bench]', and BIOTRAINER=<a Python that has it>.
+BENCHES := roofline training inference_binary inference_multiclass prediction reading mapped_training
+BENCHES += scaling similarity bootstrap pipeline
+TABLES := docs/benchmarks
+PROGRAM = $*
+bench-training: ARGUMENTS = $(BIOTRAINER:%=--biotrainer %)
+bench-inference_%: PROGRAM = inference
+bench-inference_%: ARGUMENTS = --task $(*:inference_%=%) --json $(TABLES)/$*.json --figure $(TABLES)/$*.svg
+.PHONY: $(BENCHES:%=bench-%)
 
-bench: $(BENCHES:%=bench-%) bench-binary bench-multiclass
+bench: $(BENCHES:%=bench-%)
 
 $(BENCHES:%=bench-%): bench-%: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/$*.py
-
-bench-binary bench-multiclass: bench-%: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/inference.py --task $* \
-		--json docs/benchmarks/inference_$*.json --figure docs/benchmarks/inference_$*.svg
+	@mkdir -p $(TABLES)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/$(PROGRAM).py $(ARGUMENTS) > $(TABLES)/$*.tmp
+	@mv $(TABLES)/$*.tmp $(TABLES)/$*.md && cat $(TABLES)/$*.md
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build wandb dvc_plots

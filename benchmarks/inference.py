@@ -4,9 +4,11 @@
 
 Each model answers in a process of its own, on one thread and again on as many as there are cores.
 `start` is the time from an empty process to the first answer with the files in the page cache,
-imports included. Latency is of single proteins, throughput of whole batches; both include the
-checks and the conversion that a user gets. Proteins a core-second count the processor time. The
-figure shows the quality of every candidate, from metrics/<task>/compression.json, against its time.
+imports included, `then` its memory at that point, `peak` that with the 65,536 vectors. Latency is
+of single proteins, throughput of whole batches; both include the checks and the conversion that a
+user gets. `of peak` is the share of what one product of that kind reaches in the same run, in
+batches of 1,024; proteins a core-second in the JSON count the processor time. The figure shows the
+quality of every candidate, from metrics/<task>/compression.json, against its time.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
-from measuring import machine, markdown
+from measuring import in_own_process, machine, markdown
 
 BATCHES = (32, 1_024, 65_536)
 SINGLE_CALLS, WARM_UP = 3_000, 50
@@ -67,9 +69,9 @@ def load(name: str, models: Path, threads: int) -> tuple[Predict, int]:
 def measure(name: str, models: Path, threads: int, born: float) -> dict[str, Any]:
     """Return what one model costs; `born` is when its process was started (seconds since 1970)."""
     predict, width = load(name, models, threads)
-    vectors = np.random.default_rng(0).standard_normal((max(BATCHES), width), dtype=np.float32)
-    predict(vectors[:1])
+    predict(np.ones((1, width), np.float32))
     found: dict[str, Any] = {"start_s": time.time() - born, "peak_mib_single": peak_mib()}
+    vectors = np.random.default_rng(0).standard_normal((max(BATCHES), width), dtype=np.float32)
     found["latency_us"] = measure_latency(predict, vectors)
     found["throughput"] = {str(rows): measure_batches(predict, vectors[:rows]) for rows in BATCHES}
     return found | {"peak_mib": peak_mib()}
@@ -107,7 +109,7 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def in_own_process(name: str, task: str, threads: int) -> dict[str, Any]:
+def measure_alone(name: str, task: str, threads: int) -> dict[str, Any]:
     """Measure a model in a fresh process."""
     words = [sys.executable, __file__, "--task", task, "--threads", str(threads)]
     words += ["--one", name, "--born", str(time.time())]
@@ -126,18 +128,40 @@ def size_bytes(name: str, models: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
-def table(found: dict[str, dict[str, Any]], threads: int, shipped: str) -> str:
+def measure_peaks(threads: int) -> dict[bool, float]:
+    """Return GOP/s of one product as the first layer's: of whole numbers (True) and of floats."""
+    from roofline import SHAPES, integer_product, torch_product  # torch, not for each model
+
+    shape = SHAPES[1]
+    return {
+        True: in_own_process(integer_product, "int8", shape, threads, SECONDS),
+        False: in_own_process(torch_product, "sgemm", shape, threads, SECONDS),
+    }
+
+
+def share_of_peak(
+    name: str, per_second: float, compression: dict[str, Any], peaks: dict[bool, float]
+) -> str:
+    """Return the share of the peak that a network reaches, in per cent; nothing for baselines."""
+    if name in BASELINES:
+        return "–"
+    products = compression["candidates"]["network" if name == TORCH else name]["multiply_adds"]
+    return f"{2e-9 * products * per_second / peaks['int8' in name]:.0%}"
+
+
+def table(found: dict[str, dict[str, Any]], threads: int, compression: dict[str, Any]) -> str:
     """Return the figures on `threads` threads as Markdown, ratios against torch in brackets."""
-    rows = []
+    rows, peaks = [], measure_peaks(threads)
     reference = found[TORCH][str(threads)]
     for name, by_threads in found.items():
         one = by_threads[str(threads)]
         faster = reference["latency_us"]["p50"] / one["latency_us"]["p50"]
-        label = f"**{name}**" if name == shipped else name
+        label = f"**{name}**" if name == compression["model"] else name
         row = [
             label,
             f"{by_threads['bytes']:,}",
             f"{one['start_s']:.2f}",
+            f"{one['peak_mib_single']:,.0f}",
             f"{one['peak_mib']:,.0f}",
         ]
         row += [f"{one['latency_us'][key]:,.0f}" for key in ("p50", "p95", "p99")]
@@ -146,9 +170,12 @@ def table(found: dict[str, dict[str, Any]], threads: int, shipped: str) -> str:
             speed = one["throughput"][batch]["per_second"]
             ratio = speed / reference["throughput"][batch]["per_second"]
             row.append(f"{speed:,.0f} ({ratio:.1f}×)")
-        rows.append(row)
-    header = ["model", "bytes", "start (s)", "peak (MiB)", "p50 (µs)", "p95 (µs)", "p99 (µs)"]
-    return markdown([*header, *(f"{rows:,} a batch (/s)" for rows in BATCHES)], rows)
+        per_second = one["throughput"]["1024"]["per_second"]
+        rows.append([*row, share_of_peak(name, per_second, compression, peaks)])
+    header = ["model", "bytes", "start (s)", "then (MiB)", "peak (MiB)"]
+    header += ["p50 (µs)", "p95 (µs)", "p99 (µs)"]
+    header += [f"{rows:,} a batch (/s)" for rows in BATCHES]
+    return markdown([*header, "of peak"], rows)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -168,13 +195,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     cores = os.cpu_count() or 1
     found = {
         name: {"bytes": size_bytes(name, Path("models", args.task))}
-        | {str(n): in_own_process(name, args.task, n) for n in sorted({1, cores})}
+        | {str(n): measure_alone(name, args.task, n) for n in sorted({1, cores})}
         for name in (TORCH, *compression["candidates"], *BASELINES)
     }
     print(machine())
     for threads in sorted({1, cores}):
         print(f"\n{threads} thread{'s' if threads > 1 else ''}\n")
-        print(table(found, threads, compression["model"]))
+        print(table(found, threads, compression))
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps({"machine": machine(), "models": found}, indent=2) + "\n")

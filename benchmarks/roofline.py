@@ -3,7 +3,8 @@
     python benchmarks/roofline.py [--threads 2] [--seconds 2]
 
 Each figure is the best of several runs, measured in a process of its own, on one core and on all.
-The shapes are those of the network at 1,024 proteins a batch, beside a large square.
+The shapes are those of the network in benchmarks/training.py at 1,024 proteins a batch, beside a
+large square.
 """
 
 from __future__ import annotations
