@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -26,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
-from measuring import in_own_process, machine, markdown
+from measuring import in_own_process, machine, markdown, peak_mib
 
 BATCHES = (32, 1_024, 65_536)
 SINGLE_CALLS, WARM_UP = 3_000, 50
@@ -102,11 +101,6 @@ def measure_batches(predict: Predict, vectors: Float32[np.ndarray, "n d"]) -> di
     proteins = calls * len(vectors)
     wall, used = time.perf_counter() - start, time.process_time() - processor
     return {"per_second": proteins / wall, "per_core_second": proteins / used}
-
-
-def peak_mib() -> float:
-    """Return the largest resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def measure_alone(name: str, task: str, threads: int) -> dict[str, Any]:
