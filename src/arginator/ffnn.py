@@ -70,6 +70,32 @@ class Standardise(nn.Module):
         return (vectors - self.mean) / self.deviation
 
 
+class Dropout(nn.Module):
+    """Silence a share of the values while learning, and scale up the others to the same mean.
+
+    As `torch.nn.Dropout`, but with four values to a 64-bit random number. On a CPU torch draws one
+    a value, in one thread, which takes a quarter of all training. The share is rounded to a
+    65,536th.
+    """
+
+    LANES, STEPS = 4, 2**16  # 16-bit numbers in one of 64 bits, and their values
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.silenced = round(share * self.STEPS)
+
+    def forward(self, values: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
+        """Return the values with some of them zero, or all as they are in evaluation mode."""
+        if not self.training or self.silenced == 0:
+            return values
+        words = -(-values.numel() // self.LANES)
+        drawn = torch.empty(words, dtype=torch.int64, device=values.device)
+        drawn.random_(-(2**63), None)
+        lanes = drawn.view(torch.int16)[: values.numel()].view_as(values)
+        factor = (lanes >= self.silenced - self.STEPS // 2).to(values.dtype)
+        return values * factor.mul_(self.STEPS / (self.STEPS - self.silenced))
+
+
 @dataclass(frozen=True)
 class Shape:
     """What is needed to build a network again.
@@ -110,7 +136,7 @@ class FeedForward(nn.Sequential):
             block.add_module("linear", nn.Linear(width, neurons))
             block.add_module("normalisation", NORMALISATIONS[shape.normalisation](neurons))
             block.add_module("activation", ACTIVATIONS[shape.activation]())
-            block.add_module("dropout", nn.Dropout(shape.dropout))
+            block.add_module("dropout", Dropout(shape.dropout))
             self.add_module(f"block_{index}", block)
             width = neurons
         self.add_module("output", nn.Linear(width, shape.outputs))
