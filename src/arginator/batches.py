@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from lightning.pytorch import LightningDataModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from arginator.ffnn import Standardise
 from arginator.mapped_batches import MappedTensors, cut, shuffled_pieces
 from arginator.mapped_folds import MappedFold, TrainingFold
 from arginator.params import TrainParams
+from arginator.shares import WHOLE, Share, slices_of, steps_of
 from arginator.supervision import check_folds
 from arginator.tasks import Task
 
@@ -30,43 +30,6 @@ def balancing_weights(class_index: Int[Tensor, " n"], classes: int) -> Float[Ten
     """
     counts = torch.bincount(class_index, minlength=classes)
     return len(class_index) / (classes * counts)
-
-
-@dataclass(frozen=True)
-class Share:
-    """Which part of every batch a process gets.
-
-    Attributes:
-        rank: Number of the process, from 0.
-        of: How many processes there are.
-    """
-
-    rank: int = 0
-    of: int = 1
-
-    def rows(self, number: int) -> slice:
-        """Return its rows of a batch of `number`; the shares of all processes make up the batch.
-
-        >>> [Share(rank, 3).rows(8) for rank in range(3)]
-        [slice(0, 2, None), slice(2, 5, None), slice(5, 8, None)]
-        """
-        return slice(self.rank * number // self.of, (self.rank + 1) * number // self.of)
-
-
-WHOLE = Share()
-
-
-def steps_of(proteins: int, batch_size: int, processes: int = 1) -> int:
-    """Return into how many nearly equal batches an epoch falls.
-
-    None is larger than `batch_size`, and none gives a process a single protein unless there are
-    too few: batch normalisation knows no variance of one, so a batch size of 1 gives batches of 2
-    or 3.
-
-    >>> steps_of(1025, 512)
-    3
-    """
-    return max(1, min(-(-proteins // batch_size), proteins // (2 * processes)))
 
 
 class ShuffledBatches(Sampler[Tensor]):
@@ -116,6 +79,7 @@ class MappedBatches:
         generator: Where the order comes from; None for the order of the fold.
         weight: Chance of each row, drawn with replacement; None for each row once.
         share: Which rows of each batch to take.
+        prepare: What to do to the vectors of a batch.
     """
 
     def __init__(
@@ -125,8 +89,10 @@ class MappedBatches:
         generator: torch.Generator | None = None,
         weight: Float[Tensor, " n"] | None = None,
         share: Share = WHOLE,
+        prepare: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.fold, self.generator, self.weight, self.share = fold, generator, weight, share
+        self.prepare = prepare or nn.Identity()
         self.steps = steps_of(len(fold), batch_size, share.of)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -136,14 +102,14 @@ class MappedBatches:
         sizes = [len(rows) for rows in torch.arange(len(self.fold)).tensor_split(self.steps)]
         for vectors, class_index in cut(pieces, sizes):
             rows = self.share.rows(len(class_index))
-            yield vectors[rows], class_index[rows]
+            yield self.prepare(vectors[rows]), class_index[rows]
 
     def __len__(self) -> int:
         return self.steps
 
 
 class TrainingFolds(LightningDataModule):
-    """The training and the validation fold of a task, in the type of their vectors.
+    """The training and the validation fold of a task, standardised as a network expects them.
 
     Args:
         train: Proteins to learn from, in memory or in a mapped file.
@@ -174,6 +140,7 @@ class TrainingFolds(LightningDataModule):
         self.train, self.validation = _tensors(train, task), _tensors(validation, task)
         self.params, self.generator = params, torch.Generator().manual_seed(seed)
         self.share = share
+        self._standardise: Standardise | None = None
         class_index = _class_index(self.train)
         weights = balancing_weights(class_index, len(task.classes))
         weighted = params.imbalance == "class_weights"
@@ -188,11 +155,22 @@ class TrainingFolds(LightningDataModule):
         else:
             standardise.fit(self.train.tensors[0])
 
+    def standardise(self, standardise: Standardise) -> None:
+        """Deal out standardised vectors from now on.
+
+        Folds in memory are standardised here, once and into a copy; mapped ones batch by batch.
+        """
+        self._standardise = standardise
+        self.train = _standardised(self.train, standardise)
+        self.validation = _standardised(self.validation, standardise)
+
     def train_dataloader(self) -> Iterable[Batch]:
         """Return shuffled or balanced batches of the training fold."""
         size, weight = self.params.batch_size, self.row_weight
         if isinstance(self.train, MappedTensors):
-            return MappedBatches(self.train, size, self.generator, weight, self.share)
+            return MappedBatches(
+                self.train, size, self.generator, weight, self.share, self._standardise
+            )
         batches = ShuffledBatches(len(self.train), size, self.generator, weight, self.share)
         return _loader(self.train, batches)
 
@@ -200,10 +178,9 @@ class TrainingFolds(LightningDataModule):
         """Return the validation fold in its own order."""
         size = self.params.batch_size
         if isinstance(self.validation, MappedTensors):
-            return MappedBatches(self.validation, size, share=self.share)
-        rows = torch.arange(len(self.validation))
-        batches = rows.tensor_split(steps_of(len(rows), size, self.share.of))
-        return _loader(self.validation, [part[self.share.rows(len(part))] for part in batches])
+            prepare = self._standardise
+            return MappedBatches(self.validation, size, share=self.share, prepare=prepare)
+        return _loader(self.validation, slices_of(len(self.validation), size, self.share))
 
 
 def _tensors(fold: TrainingFold, task: Task) -> TensorDataset | MappedTensors:
@@ -214,11 +191,21 @@ def _tensors(fold: TrainingFold, task: Task) -> TensorDataset | MappedTensors:
     return TensorDataset(torch.from_numpy(matrix), torch.from_numpy(task.encode(fold.labels)))
 
 
+def _standardised(
+    fold: TensorDataset | MappedTensors, standardise: Standardise
+) -> TensorDataset | MappedTensors:
+    """Return a fold in memory with its vectors standardised; a mapped one as it is."""
+    if isinstance(fold, MappedTensors):
+        return fold
+    vectors, class_index = fold.tensors
+    return TensorDataset(standardise(vectors), class_index)
+
+
 def _class_index(fold: TensorDataset | MappedTensors) -> Int[Tensor, " n"]:
     """Return the class of each protein."""
     return fold.class_index if isinstance(fold, MappedTensors) else fold.tensors[1]
 
 
-def _loader(fold: TensorDataset, batches: Sampler[Tensor] | Sequence[Tensor]) -> DataLoader[Batch]:
-    """Return a loader that takes each batch of row indices from the fold at once."""
+def _loader(fold: TensorDataset, batches: Sampler[Tensor] | Sequence[slice]) -> DataLoader[Batch]:
+    """Return a loader that takes each batch of rows from the fold at once."""
     return DataLoader(fold, batch_size=None, sampler=batches)

@@ -13,12 +13,12 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from torch import distributed
 
-from arginator.batches import Share
 from arginator.errors import DataError, ParamsError
 from arginator.ffnn import FeedForward
 from arginator.fitting import Fitted, Lesson, fit, reproducible
 from arginator.params import TrainParams
 from arginator.processes import side_by_side
+from arginator.shares import Share
 
 GROUP_TIMEOUT = timedelta(minutes=5)  # most time for one exchange between the processes
 

@@ -36,7 +36,7 @@ class Distiller(Learner):
         network: What learns.
         class_weight: Weight of each class in the loss.
         params: How it learns.
-        teacher: Whose answers it follows; its network is copied.
+        teacher: Whose answers it follows; its network, which standardises alike, is copied.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Distiller(Learner):
         log_loss: Float[Tensor, " n"],
     ) -> Float[Tensor, " n"]:
         """Return what is minimised for each protein: distance to the teacher, and log loss."""
-        taught = class_logits(self.teacher(vectors)).float()
+        taught = class_logits(self.teacher.answer(vectors)).float()
         return distillation_cost(logits, taught, log_loss, self.temperature, self.share)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -67,7 +68,7 @@ class Standardise(nn.Module):
 
     def forward(self, vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n d"]:
         """Return the standardised vectors."""
-        return (vectors - self.mean) / self.deviation
+        return (vectors - self.mean).div_(self.deviation)
 
 
 class Dropout(nn.Module):
@@ -140,6 +141,17 @@ class FeedForward(nn.Sequential):
             self.add_module(f"block_{index}", block)
             width = neurons
         self.add_module("output", nn.Linear(width, shape.outputs))
+
+    def forward(self, vectors: Float[Tensor, "n d"]) -> Float[Tensor, "n outputs"]:
+        """Return the logits of raw vectors."""
+        return self.answer(self.standardise(vectors))
+
+    def answer(self, standardised: Float[Tensor, "n d"]) -> Float[Tensor, "n outputs"]:
+        """Return the logits of vectors that are standardised already."""
+        values = standardised
+        for layer in islice(self, 1, None):
+            values = layer(values)
+        return values
 
 
 def build_network(params: ModelParams, width: int, outputs: int) -> FeedForward:

@@ -16,12 +16,13 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import Logger
 from torch import Tensor
 
-from arginator.batches import WHOLE, Share, TrainingFolds
+from arginator.batches import TrainingFolds
 from arginator.distillation import Distiller, Teacher
 from arginator.ffnn import FeedForward
 from arginator.learning import BestEpoch, EpochProgress, Learner, Row
 from arginator.mapped_folds import TrainingFold
 from arginator.params import TrainParams
+from arginator.shares import WHOLE, Share
 from arginator.tasks import Task
 
 
@@ -91,6 +92,7 @@ def fit(
         ModelError: A loss is not finite.
     """
     params = folds.params
+    folds.standardise(network.standardise)
     learner = Learner(network, folds.class_weight, params)
     if teacher is not None:
         learner = Distiller(network, folds.class_weight, params, teacher)

@@ -61,13 +61,13 @@ class Learner(LightningModule):
         self._learning_rate = self.trainer.optimizers[0].param_groups[0]["lr"]
 
     def training_step(self, batch: Batch, index: int) -> Float[Tensor, ""]:
-        """Return the class-weighted mean cost of a batch.
+        """Return the class-weighted mean cost of a batch of standardised vectors.
 
         Of several processes each returns its part, so that the mean of their gradients, which is
         what all of them learn from, is that of the whole batch.
         """
         vectors, class_index = batch
-        logits = class_logits(self.network(vectors)).float()
+        logits = class_logits(self.network.answer(vectors)).float()
         loss = cross_entropy(logits, class_index, reduction="none")
         self._step_losses.append(loss.detach())
         weight = self.class_weight[class_index]
@@ -86,7 +86,7 @@ class Learner(LightningModule):
     def validation_step(self, batch: Batch, index: int) -> None:
         """Keep the outputs of a batch, in full precision, for the end of the epoch."""
         with torch.autocast(self.device.type, enabled=False):
-            self._held_out.append((class_logits(self.network(batch[0])), batch[1]))
+            self._held_out.append((class_logits(self.network.answer(batch[0])), batch[1]))
 
     def on_validation_epoch_end(self) -> None:
         """Add the epoch to the history and to the logger."""

@@ -12,10 +12,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arginator.batches import MappedBatches, Share
+from arginator.batches import MappedBatches
 from arginator.mapped_batches import MappedTensors, cut, shuffled_pieces
 from arginator.mapped_folds import MappedFold
 from arginator.prepared import Provenance
+from arginator.shares import Share
 from arginator.tasks import Task
 
 LABELS = ("A", "B", "non")

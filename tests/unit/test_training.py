@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import Logger
 from sklearn.metrics import f1_score, log_loss, matthews_corrcoef
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from arginator.batches import Share, ShuffledBatches, TrainingFolds, balancing_weights, steps_of
+from arginator.batches import ShuffledBatches, TrainingFolds, balancing_weights
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError, ModelError
 from arginator.ffnn import FeedForward
@@ -24,6 +24,7 @@ from arginator.learning import class_logits
 from arginator.mapped_folds import MappedFold
 from arginator.params import BinaryTask, ModelParams, MulticlassTask, TrainParams
 from arginator.prepared import Prepared, Provenance
+from arginator.shares import Share, steps_of
 from arginator.tasks import Task, class_probability, define_task
 from arginator.training import Trained, fine_tune, train, write_history
 
