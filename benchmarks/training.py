@@ -73,7 +73,8 @@ class Entrant:
 ENTRANTS = {
     "arginator": Entrant("ours", "train_arginator"),
     "bare loop": Entrant("plain_loop", "train_bare_loop"),
-    "plain loop": Entrant("plain_loop", "train_plain_loop"),
+    "plain loop, batch 512": Entrant("plain_loop", "train_plain_loop"),
+    "plain loop, batch 32": Entrant("plain_loop", "train_small_batches"),
     "ARGinator-style": Entrant("arginator_style", "train_arginator_style"),
     "biotrainer": Entrant("biotrainer_run", "train_biotrainer", BIOTRAINER_NETWORK, warm=False),
     "MLPClassifier": Entrant("scikit_learn", "train_perceptron"),

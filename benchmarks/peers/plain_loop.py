@@ -22,16 +22,22 @@ from peers.contest import (
 )
 
 BATCH_SIZE = 512
+SMALL_BATCH_SIZE = 32  # what tutorials take
 
 
-def train_plain_loop(data: Data, budget: Budget) -> Fit:
+def train_small_batches(data: Data, budget: Budget) -> Fit:
+    """Train as `train_plain_loop` does, on the batches of a tutorial."""
+    return train_plain_loop(data, budget, SMALL_BATCH_SIZE)
+
+
+def train_plain_loop(data: Data, budget: Budget, batch_size: int = BATCH_SIZE) -> Fit:
     """Train from a TensorDataset that a DataLoader collates protein by protein, with Adam."""
     clock = Clock()
     network = make_network(data, budget.seed)
     optimiser = Adam(network.parameters(), LEARNING_RATE)
     train, validation = _tensors(data.train), _tensors(data.validation)
-    loader = DataLoader(TensorDataset(*train), batch_size=BATCH_SIZE, shuffle=True)
-    held_out = DataLoader(TensorDataset(*validation), batch_size=BATCH_SIZE)
+    loader = DataLoader(TensorDataset(*train), batch_size=batch_size, shuffle=True)
+    held_out = DataLoader(TensorDataset(*validation), batch_size=batch_size)
     for _ in range(budget.epochs):
         _learn(network, optimiser, loader)
         clock.judge(data.validation.target, _answer(network, held_out).numpy())
