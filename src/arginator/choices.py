@@ -8,6 +8,8 @@ from typing import Any
 from arginator.candidates import Candidate
 from arginator.reports import NETWORK, SHIPPED
 
+LOSS = "expected_mcc_loss"
+
 
 def choose_candidate(
     candidates: Mapping[str, Candidate],
@@ -15,10 +17,14 @@ def choose_candidate(
     validation: Mapping[str, Mapping[str, Any]],
     max_mcc_drop: float,
 ) -> dict[str, Any]:
-    """Choose the smallest file that surely loses little of the network's MCC.
+    """Choose the smallest file that surely loses little of the network's expected MCC.
 
     A candidate is refused if the upper end of its loss's interval is above `max_mcc_drop`; the
     network itself loses nothing. Of files of one size the first in `candidates` is taken.
+
+    The MCC itself would not do: where few proteins judge, it jumps with a single call, and two
+    models that happen to call all of them alike get an interval of no width, however different
+    their probabilities are.
 
     Args:
         candidates: What may ship, "network" among them.
@@ -31,7 +37,7 @@ def choose_candidate(
         `parameters` and `multiply_adds`; `agreement` of both on validation; and `refused`, by
         name, with the upper end of the loss.
     """
-    loss = {name: validation[name]["mcc_loss"]["high"] for name in candidates}
+    loss = {name: validation[name][LOSS]["high"] for name in candidates}
     good = [name for name in candidates if loss[name] <= max_mcc_drop]
     chosen = min(good, key=lambda name: size_bytes[name])
     both = {NETWORK: candidates[NETWORK], SHIPPED: candidates[chosen]}
@@ -49,9 +55,9 @@ def choose_candidate(
 def _reason(chosen: str, size: int, report: Mapping[str, Any], max_mcc_drop: float) -> str:
     """Say why a candidate was chosen."""
     if chosen == NETWORK:
-        return f"no smaller file surely loses {max_mcc_drop:g} MCC or less on validation"
-    loss = report["mcc_loss"]
+        return f"no smaller file surely loses {max_mcc_drop:g} expected MCC or less on validation"
+    loss = report[LOSS]
     return (
-        f"smallest file ({size:,} bytes) that surely loses {max_mcc_drop:g} MCC or less on "
-        f"validation ({loss['value']:.4f} [{loss['low']:.4f}, {loss['high']:.4f}])"
+        f"smallest file ({size:,} bytes) that surely loses {max_mcc_drop:g} expected MCC or less "
+        f"on validation ({loss['value']:.4f} [{loss['low']:.4f}, {loss['high']:.4f}])"
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int
 
 from arginator.answers import Answers, HeldOut
 from arginator.bootstrap import resample_clusters
@@ -18,9 +19,10 @@ from arginator.conformal import Conformal
 from arginator.intervals import with_interval
 from arginator.params import EvaluateParams
 from arginator.reports import NETWORK, rounded
-from arginator.weighted_metrics import WeightedReport
+from arginator.weighted_metrics import WeightedReport, expected_mcc
 
 SCORES = ("mcc", "macro_f1", "ece")
+Judge = Callable[[Int[np.ndarray, "b n"]], Float64[np.ndarray, " b"]]
 
 
 def judge_candidates(
@@ -41,7 +43,7 @@ def judge_candidates(
         rules: The rule of each candidate's sets.
         models_folder: Where the task's models are.
         params: Bins of calibration errors, and times that clusters are drawn.
-        max_mcc_drop: The MCC that the candidate that ships may lose on validation.
+        max_mcc_drop: The expected MCC that the candidate that ships may lose on validation.
         seed: For drawing clusters.
     """
     reports = {
@@ -76,9 +78,9 @@ def report_candidates(
 ) -> dict[str, dict[str, Any]]:
     """Return for each candidate what its calibrated answers about a fold are worth.
 
-    `mcc_loss` is the MCC of "network" less that of the candidate, `low` to `high` its paired
-    interval over clusters. `agreement` is the share of proteins that both call alike, `coverage`
-    that whose set holds their class.
+    `mcc_loss` is the MCC of "network" less that of the candidate, `expected_mcc_loss` the same of
+    `expected_mcc`, and `low` to `high` their paired intervals over clusters. `agreement` is the
+    share of proteins that both call alike, `coverage` that whose set holds their class.
 
     Args:
         answers: What the candidates, "network" among them, say about a fold.
@@ -88,7 +90,7 @@ def report_candidates(
         seed: For drawing them.
     """
     held_out, calibrated = answers.held_out, answers.calibrated
-    loss = mcc_losses(held_out, {name: calibrated[name] for name in rules}, resamples, seed)
+    lost = mcc_losses(held_out, {name: calibrated[name] for name in rules}, resamples, seed)
     own = calibrated[NETWORK].argmax(axis=1)
     rows = np.arange(len(own))
     found = {}
@@ -99,7 +101,7 @@ def report_candidates(
             **{score: scores[score] for score in SCORES},
             "coverage": rounded(held.mean()),
             "agreement": rounded((calibrated[name].argmax(axis=1) == own).mean()),
-            "mcc_loss": loss[name],
+            **lost[name],
         }
     return found
 
@@ -109,18 +111,27 @@ def mcc_losses(
     probability: Mapping[str, Float64[np.ndarray, "n k"]],
     resamples: int,
     seed: int,
-) -> dict[str, dict[str, float]]:
-    """Return what each candidate loses of the MCC of "network", on the same resamples for all."""
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return what each candidate loses of both MCC of "network", on the same resamples for all."""
     target, binary = held_out.target, held_out.task.kind == "binary"
-    reports = {name: WeightedReport(target, rows, binary) for name, rows in probability.items()}
-    everyone = np.ones((1, len(target)), dtype=np.int32)
-    blocks: dict[str, list[Float64[np.ndarray, " b"]]] = {name: [] for name in reports}
-    for weight in resample_clusters(held_out.cluster, resamples, seed):
-        for name, report in reports.items():
-            blocks[name].append(report.mcc(weight))
-    drawn = {name: np.concatenate(parts) for name, parts in blocks.items()}
-    value = {name: float(report.mcc(everyone)[0]) for name, report in reports.items()}
-    return {
-        name: with_interval(value[NETWORK] - value[name], drawn[NETWORK] - drawn[name])
-        for name in reports
+    judges: dict[str, dict[str, Judge]] = {
+        "mcc_loss": {
+            name: WeightedReport(target, rows, binary).mcc for name, rows in probability.items()
+        },
+        "expected_mcc_loss": {
+            name: partial(expected_mcc, target, rows) for name, rows in probability.items()
+        },
     }
+    everyone = np.ones((1, len(target)), dtype=np.int32)
+    weights = list(resample_clusters(held_out.cluster, resamples, seed))
+    found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in probability}
+    for loss, by_name in judges.items():
+        value = {name: float(judge(everyone)[0]) for name, judge in by_name.items()}
+        drawn = {
+            name: np.concatenate([judge(weight) for weight in weights])
+            for name, judge in by_name.items()
+        }
+        for name in probability:
+            difference = drawn[NETWORK] - drawn[name]
+            found[name][loss] = with_interval(value[NETWORK] - value[name], difference)
+    return found

@@ -77,7 +77,7 @@ def evaluate(
         models_folder: Where the task's models, their calibration and their repeats are.
         params: What to report.
         bands: The similarities to training that part near, middle and far.
-        max_mcc_drop: The MCC on validation that the candidate that ships may lose against
+        max_mcc_drop: The expected MCC on validation that what ships may lose against
             "network", at the upper end of its interval.
         seed: For the resamples of clusters.
 

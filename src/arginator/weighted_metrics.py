@@ -136,12 +136,7 @@ class WeightedReport:
 
     def mcc(self, weight: Int[np.ndarray, "b n"]) -> Float64[np.ndarray, " b"]:
         """Return that one of the scores alone, which is much faster."""
-        confusion = self._confusion(weight)
-        support, answered = confusion.sum(axis=2), confusion.sum(axis=1)
-        right = np.trace(confusion, axis1=1, axis2=2)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            values = _mcc(right, support, answered, support.sum(axis=1))
-        return np.where(np.count_nonzero(support, axis=1) > 1, values, np.nan)
+        return _mcc_of_counts(self._confusion(weight))
 
     def _confusion(self, weight: Int[np.ndarray, "b n"]) -> Float64[np.ndarray, "b k k"]:
         """Count by true and answered class; whole numbers."""
@@ -160,6 +155,36 @@ class WeightedReport:
             _mean(np.column_stack([roc for roc, _ in areas]), there),
             _mean(np.column_stack([precision for _, precision in areas]), there),
         )
+
+
+def expected_mcc(
+    target: Int[np.ndarray, " n"],
+    probability: Float[np.ndarray, "n k"],
+    weight: Int[np.ndarray, "b n"],
+) -> Float64[np.ndarray, " b"]:
+    """Return the MCC of calls drawn from the probabilities: that of the counts to be expected.
+
+    A call that is all but a tie counts for little here, where the MCC of the most probable classes
+    jumps. NaN where fewer than two classes are left; the MCC itself if every probability is 0 or 1.
+
+    Args:
+        target: True class of each protein, an index of a column.
+        probability: A row a protein, a column a class.
+        weight: How often each protein counts, a row a resample.
+    """
+    classes = probability.shape[1]
+    truth = np.eye(classes)[target]
+    cells = (truth[:, :, None] * probability[:, None, :]).reshape(len(target), -1)
+    return _mcc_of_counts((weight.astype(np.float64) @ cells).reshape(-1, classes, classes))
+
+
+def _mcc_of_counts(confusion: Float64[np.ndarray, "b k k"]) -> Float64[np.ndarray, " b"]:
+    """Return the MCC of counts by true and answered class; NaN with fewer than two true classes."""
+    support, answered = confusion.sum(axis=2), confusion.sum(axis=1)
+    right = np.trace(confusion, axis1=1, axis2=2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = _mcc(right, support, answered, support.sum(axis=1))
+    return np.where(np.count_nonzero(support > 0, axis=1) > 1, values, np.nan)
 
 
 def _losses(

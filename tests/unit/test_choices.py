@@ -16,7 +16,7 @@ BYTES = {"network": 1400, "small": 700, "tiny": 300}
 
 def report(low, value, high, agreement=1.0):
     loss = {"value": value, "low": low, "high": high}
-    return {"mcc_loss": loss, "agreement": agreement}
+    return {"expected_mcc_loss": loss, "agreement": agreement}
 
 
 VALIDATION = {
@@ -37,11 +37,11 @@ VALIDATION = {
 )
 def test_a_smaller_file_ships_only_if_it_surely_loses_little(drop, chosen, refused):
     reasons = {
-        "network": f"no smaller file surely loses {drop:g} MCC or less on validation",
-        "small": "smallest file (700 bytes) that surely loses 0.01 MCC or less on validation "
-        "(0.0020 [-0.0010, 0.0100])",
-        "tiny": "smallest file (300 bytes) that surely loses 0.02 MCC or less on validation "
-        "(-0.0100 [-0.0300, 0.0200])",
+        "network": f"no smaller file surely loses {drop:g} expected MCC or less on validation",
+        "small": "smallest file (700 bytes) that surely loses 0.01 expected MCC or less "
+        "on validation (0.0020 [-0.0010, 0.0100])",
+        "tiny": "smallest file (300 bytes) that surely loses 0.02 expected MCC or less "
+        "on validation (-0.0100 [-0.0300, 0.0200])",
     }
     assert choose_candidate(CANDIDATES, BYTES, VALIDATION, drop) == {
         "model": chosen,

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sk
 
 from arginator.metrics import classification_report
-from arginator.weighted_metrics import METRICS, Ranking, WeightedReport
+from arginator.weighted_metrics import METRICS, Ranking, WeightedReport, expected_mcc
 
 few = settings(max_examples=60, deadline=None)
 CLASSES = ("A", "B", "C", "D", "non")
@@ -165,3 +165,40 @@ def test_a_ranking_counts_down_to_each_threshold():
         "positives": [3],
         "negatives": [5],
     }
+
+
+@few
+@given(weighted_answers())
+def test_the_expected_mcc_is_always_that_of_calls_in_the_shares_of_their_probabilities(case):
+    target, probability, weight = case
+    n, k = probability.shape
+    found = expected_mcc(target, probability, weight)
+    for row, counts in enumerate(weight):
+        if len(np.unique(target[counts > 0])) < 2:
+            assert np.isnan(found[row])
+            continue
+        shares = (counts[:, None] * probability).ravel()
+        expected = sk.matthews_corrcoef(
+            np.repeat(target, k), np.tile(np.arange(k), n), sample_weight=shares
+        )
+        assert found[row] == pytest.approx(expected, abs=1e-6)
+
+
+@few
+@given(weighted_answers())
+def test_the_expected_mcc_of_sure_answers_is_always_their_mcc(case):
+    target, probability, weight = case
+    sure = np.eye(probability.shape[1])[probability.argmax(axis=1)]
+    mcc = WeightedReport(target, sure, False).mcc(weight)
+    np.testing.assert_allclose(expected_mcc(target, sure, weight), mcc, atol=1e-12)
+
+
+def test_a_near_tie_moves_the_mcc_and_hardly_the_expected_one():
+    target, once = np.array([0, 0, 1, 1]), np.ones((1, 4), dtype=np.int32)
+    right = np.array([[0.9, 0.1], [0.51, 0.49], [0.2, 0.8], [0.1, 0.9]])
+    wrong = right.copy()
+    wrong[1] = [0.49, 0.51]
+    reports = [WeightedReport(target, rows, True).mcc(once)[0] for rows in (right, wrong)]
+    assert reports == pytest.approx([1.0, 3**-0.5])
+    expected = [expected_mcc(target, rows, once)[0] for rows in (right, wrong)]
+    assert expected == pytest.approx([0.5609, 0.5517], abs=1e-4)

@@ -39,7 +39,7 @@ def draw_compression(
 ) -> Figure:
     """Draw the MCC that each candidate keeps on the test fold against what it costs.
 
-    A ring stands around the candidate that ships, a line joins those that nothing smaller beats,
+    A ring stands around the candidate that ships, a line joins those that nothing cheaper beats,
     and refused ones are hollow.
 
     Args:
@@ -47,7 +47,7 @@ def draw_compression(
         task: Name of the task.
         efforts: Numbers in every candidate's row, and what to call them.
     """
-    title = "How small the network can be"
+    title = "Quality against cost"
     figure = new_figure(3.9, title, compression, [f"{task} task", "test fold"])
     panels = figure.subplots(1, len(efforts), sharey=True)
     for axes, (effort, label) in zip(panels, efforts.items(), strict=True):
@@ -103,7 +103,7 @@ def _keys(compression: Mapping[str, Any]) -> list[Line2D]:
         *(_key(MARKERS[name], INK, NUMBERS[name]) for name in stored),
         _key("o", INK, "refused", hollow=True),
         _key("o", VERMILLION, "ships", hollow=True, size=11.0),
-        Line2D([], [], color=INK, lw=0.8, label="none is smaller and better"),
+        Line2D([], [], color=INK, lw=0.8, label="none costs less and is better"),
     ]
 
 
