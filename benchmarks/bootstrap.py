@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float64, Int
+from measuring import machine, markdown
 from sklearn import metrics as sk
 
 from arginator.bootstrap import resample_clusters
@@ -123,14 +124,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     peer_seconds, difference = compare(target, cluster, models, args.peer_resamples)
     scaled = peer_seconds * args.resamples / args.peer_resamples
-    print(f"{args.proteins:,} proteins, {len(CLASSES)} classes, {args.clusters:,} clusters")
-    print(f"{len(MODELS)} models and {args.seeds} seeds, {len(METRICS)} metrics")
-    print(f"{'method':32} {'resamples':>9} {'time (s)':>9} {'peak (MiB)':>10}")
-    print(f"{'verdict':32} {args.resamples:9,} {seconds:9.1f} {peak_mib:10,.0f}")
-    print(f"{'scikit-learn sample_weight':32} {args.peer_resamples:9,} {peer_seconds:9.1f}")
-    print(f"{'scikit-learn, scaled':32} {args.resamples:9,} {scaled:9.1f}")
-    print(f"processor time of the verdict: {cpu_seconds:.1f} s")
-    print(f"largest difference of a metric: {difference:.1e}")
+    print(machine() + "\n")
+    print(f"{args.proteins:,} proteins, {len(CLASSES)} classes, {args.clusters:,} clusters,")
+    print(f"{len(MODELS)} models and {args.seeds} seeds, {len(METRICS)} metrics\n")
+    rows = [
+        ("verdict", f"{args.resamples:,}", f"{seconds:.1f}", f"{peak_mib:,.0f}"),
+        ("scikit-learn sample_weight", f"{args.peer_resamples:,}", f"{peer_seconds:.1f}", "–"),
+        ("scikit-learn, scaled", f"{args.resamples:,}", f"{scaled:.1f}", "–"),
+    ]
+    print(markdown(("method", "resamples", "s", "peak MiB"), rows))
+    print(f"\nprocessor time of the verdict: {cpu_seconds:.1f} s")
+    print(f"\nlargest difference of a metric: {difference:.1e}")
 
 
 if __name__ == "__main__":

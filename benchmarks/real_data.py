@@ -132,6 +132,8 @@ def report(name: str, settings: list[str], clone: Path) -> None:
     for task in ("binary", "multiclass"):
         print(score_table(clone, task) + "\n")
         print(record_tables(clone, task) + "\n")
+        choice = read_json(clone / "metrics" / task / "choice.json")
+        print(f"ships: {choice['model']}, {choice['reason']}\n")
     print(stage_table(run))
     print(f"\npeak of one process: {run.peak_mib:,.0f} MiB")
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float32, Int
-from measuring import in_own_process
+from measuring import in_own_process, machine, markdown
 
 MAX_SIMILARITY = 0.5
 HELD_OUT = 0.4
@@ -105,20 +105,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         ("cluster", cluster, args.peer_proteins),
         ("scikit-learn radius_neighbors_graph", cluster_with_scikit_learn, args.peer_proteins),
     ]
-    print(
-        f"{'method':36} {'proteins':>8} {'time (s)':>9} {'peak (MiB)':>10} {'distinct':>8} "
-        f"{'GFLOP/s':>8} {'torch':>6} {'share':>6}"
-    )
+    table = []
     before = in_own_process(torch_speed, args.width)
     for name, method, proteins in rows:
         seconds, peak_mib, distinct = in_own_process(measure, method, proteins, args.width)
         after = in_own_process(torch_speed, args.width)
         speed = 2e-9 * comparisons(name, proteins) * args.width / seconds
         torch, before = (before + after) / 2, after
-        print(
-            f"{name:36} {proteins:8,} {seconds:9.1f} {peak_mib:10,.0f} {distinct:8,} "
-            f"{speed:8.0f} {torch:6.0f} {speed / torch:6.0%}"
-        )
+        figures = (f"{proteins:,}", f"{seconds:.1f}", f"{peak_mib:,.0f}", f"{distinct:,}")
+        table.append((name, *figures, f"{speed:.0f}", f"{torch:.0f}", f"{speed / torch:.0%}"))
+    header = ("method", "proteins", "s", "peak MiB", "distinct", "GFLOP/s", "torch", "share")
+    print(machine() + "\n")
+    print(markdown(header, table))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
 from arginator.drawing.canvas import (
     BLUE,
@@ -30,6 +30,7 @@ METHODS = {
 }
 MARKERS = {None: "o", "dynamic": "s", "static": "D"}
 NUMBERS = {None: "32-bit", "dynamic": "8-bit, dynamic", "static": "8-bit, static"}
+WIDE = 4  # times the lowest number of an axis; a narrower one has ticks as if it were linear
 EFFORTS = {"bytes": "bytes", "multiply_adds": "multiply-adds a protein"}
 
 
@@ -54,7 +55,7 @@ def draw_compression(
         _draw_candidates(axes, compression, effort)
         axes.set_xscale("log")
         axes.set_xlabel(label)
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.xaxis.set_major_locator(_few_ticks(*axes.get_xlim()))
         axes.xaxis.set_major_formatter(FuncFormatter(_short))
         axes.xaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("MCC, test fold")
@@ -122,6 +123,11 @@ def _key(
         markerfacecolor=face,
         markersize=size,
     )
+
+
+def _few_ticks(low: float, high: float) -> Locator:
+    """Return what places ticks on a logarithmic axis so that their numbers keep apart."""
+    return LogLocator(subs=(1, 2, 4)) if high > WIDE * low else MaxNLocator(4)
 
 
 def _short(value: float, _: int) -> str:
