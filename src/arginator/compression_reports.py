@@ -114,24 +114,19 @@ def mcc_losses(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Return what each candidate loses of both MCC of "network", on the same resamples for all."""
     target, binary = held_out.target, held_out.task.kind == "binary"
-    judges: dict[str, dict[str, Judge]] = {
-        "mcc_loss": {
-            name: WeightedReport(target, rows, binary).mcc for name, rows in probability.items()
-        },
-        "expected_mcc_loss": {
-            name: partial(expected_mcc, target, rows) for name, rows in probability.items()
-        },
-    }
+    judges: dict[tuple[str, str], Judge] = {}
+    for name, rows in probability.items():
+        judges[name, "mcc_loss"] = WeightedReport(target, rows, binary).mcc
+        judges[name, "expected_mcc_loss"] = partial(expected_mcc, target, rows)
     everyone = np.ones((1, len(target)), dtype=np.int32)
-    weights = list(resample_clusters(held_out.cluster, resamples, seed))
+    value = {key: float(judge(everyone)[0]) for key, judge in judges.items()}
+    blocks: dict[tuple[str, str], list[Float64[np.ndarray, " b"]]] = {key: [] for key in judges}
+    for weight in resample_clusters(held_out.cluster, resamples, seed):
+        for key, judge in judges.items():
+            blocks[key].append(judge(weight))
+    drawn = {key: np.concatenate(parts) for key, parts in blocks.items()}
     found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in probability}
-    for loss, by_name in judges.items():
-        value = {name: float(judge(everyone)[0]) for name, judge in by_name.items()}
-        drawn = {
-            name: np.concatenate([judge(weight) for weight in weights])
-            for name, judge in by_name.items()
-        }
-        for name in probability:
-            difference = drawn[NETWORK] - drawn[name]
-            found[name][loss] = with_interval(value[NETWORK] - value[name], difference)
+    for name, loss in judges:
+        own, whole = (name, loss), (NETWORK, loss)
+        found[name][loss] = with_interval(value[whole] - value[own], drawn[whole] - drawn[own])
     return found
