@@ -18,7 +18,7 @@ from typing import Any
 from arginator.errors import DataError
 
 SUFFIX = ".tmp"
-ABANDONED_AFTER_S = 60  # a new temporary is not locked yet for a moment
+ABANDONED_AFTER_S = 5  # a new temporary is not locked yet for a moment
 
 
 @contextmanager

@@ -7,6 +7,7 @@ the binary task looks for, have a row. Nothing was aligned, so the fields of ali
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 from typing import IO
 
@@ -53,6 +54,7 @@ FIELDS = (
     "strand_orientation",
     "sequence_identity",
 )
+LINE_BREAKERS = re.compile(r"[\t\r\n]")  # in a name; the format knows no quotes
 GROUP = "beta-lactamase"
 ACCESSIONS = {"A": "ARO:3000078", "B": "ARO:3000004", "C": "ARO:3000076", "D": "ARO:3000075"}
 UNKNOWN_CLASS = "ARO:3000001"
@@ -89,11 +91,11 @@ class HamronizedWriter:
                 continue
             name = f"class {ambler} {GROUP}" if ambler in ACCESSIONS else GROUP
             known = self._facts | {
-                "input_file_name": PurePath(row["file"]).name,
+                "input_file_name": LINE_BREAKERS.sub(" ", PurePath(row["file"]).name),
                 "gene_symbol": name,
                 "gene_name": name,
                 "reference_accession": ACCESSIONS.get(ambler, UNKNOWN_CLASS),
-                "input_sequence_id": row["id"].replace("\t", " "),
+                "input_sequence_id": LINE_BREAKERS.sub(" ", row["id"]),
             }
             self._file.write(("\t".join(known.get(f, "") for f in FIELDS) + "\n").encode())
 

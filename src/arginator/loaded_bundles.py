@@ -38,6 +38,14 @@ class Bundle:
         """Name of the task."""
         return self.manifest.task
 
+    def refuse_others(self, folder: Path) -> None:
+        """Raise a ModelError if there is a file that the manifest does not list."""
+        known = {MANIFEST, *self.manifest.files}
+        others = sorted(path.name for path in folder.iterdir() if path.name not in known)
+        if others:
+            problem = f"holds {len(others)} files that its manifest does not list"
+            raise ModelError(folder, f"{problem} (first: {others[0]!r})", "remove them")
+
 
 def load_bundle(folder: Path, threads: int = 2) -> Bundle:
     """Check every file of a bundle and read it; no code in it is run.
@@ -88,5 +96,9 @@ def find_bundles(folder: Path, task: str | None = None) -> list[Path]:
     found = sorted(path.parent for path in folder.glob(f"{task or '*'}/bundle/{MANIFEST}"))
     if not found:
         wanted = f"no bundle of task {task!r}" if task else "no bundle"
-        raise ModelError(folder, f"holds {wanted}", "run `dvc repro card` or name another folder")
+        raise ModelError(
+            folder,
+            f"holds {wanted}",
+            "run `dvc repro card` or name another folder, as in --bundle DIR",
+        )
     return found

@@ -46,10 +46,13 @@ class Predictor:
             are nearest, which takes longer than all else.
 
     Attributes:
+        bundles: The bundles.
         embedder: What must have made the vectors.
         width: Numbers in a vector, d.
         source: Name of the data set that the models were trained on.
+        simulated: Whether its proteins are simulated.
         id: Ids of the bundles.
+        reference: The training proteins as points.
         looks_for: Name of the positive class of the binary task, if it was asked.
         schema: Names and types of the columns.
 
@@ -59,19 +62,26 @@ class Predictor:
 
     def __init__(self, bundles: Sequence[Bundle], *, neighbours: bool = True) -> None:
         _check_pair(bundles)
-        self._bundles, self._neighbours = tuple(bundles), neighbours
+        self.bundles, self._neighbours = tuple(bundles), neighbours
         signature = bundles[0].manifest.signature
         self.embedder, self.width = signature.embedder, signature.width
-        self.source = signature.source
+        self.source, self.simulated = signature.source, signature.simulated
         self.id = "+".join(bundle.id for bundle in bundles)
+        self.reference = bundles[-1].reference
         self._group = _find_group(bundles)
         self.looks_for = signature.positive
         self.schema = pa.schema(self._fields())
 
-    def predict(self, embeddings: Embeddings) -> pa.RecordBatch:
+    def predict(
+        self, embeddings: Embeddings, statuses: Mapping[str, str] | None = None
+    ) -> pa.RecordBatch:
         """Return a row a protein, in order.
 
         A vector of zeros carries no information: its row says so, and its other columns are null.
+
+        Args:
+            embeddings: The proteins.
+            statuses: What the rows of some of them say as their status, by id.
 
         Raises:
             DataError: The vectors have another width, or a number in them is not finite.
@@ -84,13 +94,14 @@ class Predictor:
                 "embed the proteins with that",
             )
         scored = np.asarray(matrix.any(axis=1))
-        columns: dict[str, Any] = {
-            "id": pa.array(embeddings.ids, pa.string()),
-            "status": np.where(scored, OK, NO_INFORMATION),
-        }
-        raw = [bundle.model.raw(matrix) for bundle in self._bundles]
+        status = [OK if row else NO_INFORMATION for row in scored.tolist()]
+        if statuses:
+            pairs = zip(embeddings.ids, status, strict=True)
+            status = [statuses.get(name, usual) for name, usual in pairs]
+        columns: dict[str, Any] = {"id": pa.array(embeddings.ids, pa.string()), "status": status}
+        raw = [bundle.model.raw(matrix) for bundle in self.bundles]
         columns |= self._call(raw, scored)
-        for bundle, own in zip(self._bundles, raw, strict=True):
+        for bundle, own in zip(self.bundles, raw, strict=True):
             columns |= _probabilities(bundle, own, scored)
         columns |= self._novelty(matrix, scored)
         columns["bundle"] = np.full(len(matrix), self.id)
@@ -102,7 +113,7 @@ class Predictor:
         text, number = pa.string(), pa.float64()
         names = ["id", "status", "call", "class"]
         fields = [pa.field(name, text) for name in names]
-        for bundle in self._bundles:
+        for bundle in self.bundles:
             classes = bundle.manifest.signature.classes
             fields += [pa.field(f"{bundle.task}.{name}", number) for name in classes]
             fields.append(pa.field(f"{bundle.task}.set", text))
@@ -122,7 +133,7 @@ class Predictor:
         """Return the call, and the class that it names, if any."""
         opinions = [
             form_opinion(own, bundle.model.calibration, bundle.model.conformal)
-            for bundle, own in zip(self._bundles, raw, strict=True)
+            for bundle, own in zip(self.bundles, raw, strict=True)
         ]
         if self._group is None:
             calls = _call_alone(opinions[0])
@@ -143,7 +154,7 @@ class Predictor:
         """Return how unlike training each protein is, and what is nearest to it there."""
         if not self._neighbours:
             return {}
-        reference = self._bundles[-1].reference
+        reference = self.reference
         nearest = reference.nearest(matrix, max(reference.neighbours, NEIGHBOURS))
         novelty = 1 - nearest.similarity[:, : reference.neighbours].mean(axis=1)
         gone = ~scored

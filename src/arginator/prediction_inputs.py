@@ -5,20 +5,29 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from arginator.embedded_files import read_fact
+from arginator.embedders import KMER, Embedder, embedder_of_models
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError
-from arginator.kmers import KmerEmbedder
-from arginator.sequences import read_fasta
+from arginator.query_sequences import FastaOptions, QuerySequence, read_sequences
 from arginator.vector_files import read_vectors, vector_format
 
 STANDARD_INPUT = "-"
 SEQUENCES_A_BATCH = 1024
 VECTORS = (".h5", ".hdf5", ".hdf", ".parquet", ".pq", ".npz", ".csv")
 FASTA = (".fasta", ".fa", ".faa", ".fas", ".gz")
+LENGTH_TOLERANCE = 0.01  # of the square, which 16 bits can move
+NOT_SCORED = "not scored"
+MOSTLY_UNKNOWN = "doubtful: more than half of its residues are unknown"
 
 
 def list_inputs(paths: Sequence[Path]) -> list[Path]:
@@ -42,45 +51,134 @@ def list_inputs(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def read_input(path: Path, embedder: str, width: int) -> Iterator[Embeddings]:
-    """Yield the vectors of a file in batches, in the order of the file.
+@dataclass(frozen=True)
+class Query:
+    """Some proteins to ask about.
 
-    Faults may be found at the end only: use no batch before that.
+    Attributes:
+        embeddings: Their vectors; zeros for one that has none.
+        statuses: What to say of those about which there is something to say, by id.
+    """
+
+    embeddings: Embeddings
+    statuses: Mapping[str, str] = field(default_factory=dict)
+
+    def parts(self, most: int) -> Iterator[Query]:
+        """Yield the proteins in their order, at most so many at a time."""
+        ids, matrix = self.embeddings.ids, self.embeddings.matrix
+        for start in range(0, len(ids), most):
+            rows = slice(start, start + most)
+            yield Query(Embeddings(ids[rows], matrix[rows]), self.statuses)
+
+
+class InputReader:
+    """Reads vectors, or sequences and embeds them on the way.
 
     Args:
-        path: Vectors in any format that `read_vectors` knows, or FASTA, plain or gzip; `-` is
-            FASTA on standard input.
-        embedder: What has to make, or to have made, the vectors.
+        embedder: Name of what has to make, or to have made, the vectors.
         width: Numbers in a vector, d.
+        fasta: How to read sequences.
+        arrays: `matrix`, `names` and `ids` as `read_vectors` takes them.
+        model: Weights of the embedder, as `embedder_of_models` takes them.
+        device: "auto" for a GPU where there is one, or "cpu".
+    """
+
+    def __init__(
+        self,
+        embedder: str,
+        width: int,
+        fasta: FastaOptions | None = None,
+        arrays: Mapping[str, Any] | None = None,
+        model: str | None = None,
+        device: str = "auto",
+    ) -> None:
+        self._name, self._width = embedder, width
+        self._fasta, self._model, self._device = fasta or FastaOptions(), model, device
+        self._arrays = arrays or {}
+
+    def read(self, path: Path) -> Iterator[Query]:
+        """Yield the proteins of a file in batches, in the order of the file.
+
+        Faults may be found at the end only: use no batch before that.
+
+        Args:
+            path: Vectors in any format that `read_vectors` knows, or FASTA, plain or gzip; `-` is
+                FASTA on standard input.
+
+        Raises:
+            DataError: The file is missing, damaged or of no known format, something in it is
+                faulty, or another embedder made its vectors.
+            ModelError: It holds sequences, and the embedder cannot be loaded.
+        """
+        if str(path) == STANDARD_INPUT:
+            with tempfile.NamedTemporaryFile(prefix="arginator-", suffix=".fasta") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+                file.flush()
+                try:
+                    yield from self._embed(Path(file.name))
+                except DataError as error:
+                    where = error.where.replace(file.name, "standard input")
+                    raise DataError(where, error.problem, error.remedy) from None
+        elif path.is_file() and path.stat().st_size and vector_format(path) is None:
+            yield from self._embed(path)
+        else:
+            self._check_embedder(path)
+            for embeddings in read_vectors(path, width=self._width, **self._arrays):
+                check_lengths(embeddings, self._name, path)
+                yield Query(embeddings)
+
+    def _check_embedder(self, path: Path) -> None:
+        """Refuse vectors that say that another embedder made them."""
+        said = read_fact(path) if path.is_file() and vector_format(path) == "hdf5" else None
+        if said not in (None, self._name):
+            problem = f"holds vectors made by {said!r}, but the models read those of {self._name!r}"
+            raise DataError(path, problem, "embed the proteins with that")
+
+    def _embed(self, path: Path) -> Iterator[Query]:
+        """Yield the vectors of the sequences in a FASTA file."""
+        sequences = read_sequences(path, self._fasta)
+        while batch := list(islice(sequences, SEQUENCES_A_BATCH)):
+            yield self._embed_batch(batch)
+
+    def _embed_batch(self, batch: Sequence[QuerySequence]) -> Query:
+        """Return the vectors of some sequences, and why others have none."""
+        statuses = {one.id: f"{NOT_SCORED}: {one.fault}" for one in batch if one.fault}
+        place = [row for row, one in enumerate(batch) if not one.fault]
+        matrix = np.zeros((len(batch), self._width), np.float32)
+        for found in self._embedder.embed([batch[row].residues for row in place]):
+            matrix[[place[index] for index in found.index]] = found.matrix
+            for failure in found.failures:
+                statuses[batch[place[failure.index]].id] = f"{NOT_SCORED}: {failure.reason}"
+        for row in np.flatnonzero(matrix.any(axis=1)).tolist():
+            if batch[row].mostly_unknown:
+                statuses[batch[row].id] = MOSTLY_UNKNOWN
+        return Query(Embeddings(tuple(one.id for one in batch), matrix), statuses)
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        """The embedder, loaded when the first sequence asks for it."""
+        return embedder_of_models(self._name, self._width, self._model, self._device)
+
+
+def check_lengths(embeddings: Embeddings, embedder: str, where: object) -> None:
+    """Refuse vectors that cannot be counts of k-mers if they should be: those have length 1.
+
+    Args:
+        embeddings: The vectors; one of zeros is fine.
+        embedder: Name of what should have made them.
+        where: What to call the input.
 
     Raises:
-        DataError: The file is missing, damaged or of no known format, something in it is faulty,
-            or it holds sequences that only another embedder can turn into vectors.
+        DataError: A vector has another length.
     """
-    if str(path) == STANDARD_INPUT:
-        with tempfile.NamedTemporaryFile(prefix="arginator-", suffix=".fasta") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-            file.flush()
-            yield from _embed(Path(file.name), embedder, width)
-    elif path.is_file() and path.stat().st_size and vector_format(path) is None:
-        yield from _embed(path, embedder, width)
-    else:
-        yield from read_vectors(path, width=width)
-
-
-def _embed(path: Path, embedder: str, width: int) -> Iterator[Embeddings]:
-    """Yield the vectors of the sequences in a FASTA file."""
-    kmers = KmerEmbedder(_kmer_lengths(path, embedder), width)
-    records = read_fasta(path)
-    while batch := list(islice(records, SEQUENCES_A_BATCH)):
-        ids = tuple(record.id for record in batch)
-        yield Embeddings(ids, kmers.embed([record.residues for record in batch]))
-
-
-def _kmer_lengths(path: Path, embedder: str) -> tuple[int, ...]:
-    """Return the lengths that the name of a k-mer embedder tells."""
-    name, *lengths = embedder.split("-")
-    if name != "kmer" or not lengths:
-        problem = f"holds sequences, but the models read vectors made by {embedder!r}"
-        raise DataError(path, problem, "embed the proteins with that first")
-    return tuple(map(int, lengths))
+    if not embedder.startswith(f"{KMER}-"):
+        return
+    matrix = embeddings.matrix.astype(np.float32, copy=False)
+    square = np.einsum("nd,nd->n", matrix, matrix)
+    odd = np.flatnonzero((np.abs(square - 1) > LENGTH_TOLERANCE) & (square > 0))
+    if len(odd):
+        problem = (
+            f"{len(odd):,} of {len(matrix):,} vectors are not of length 1 (first: "
+            f"{embeddings.ids[odd[0]]!r}), so {embedder!r} did not make them"
+        )
+        raise DataError(where, problem, "embed the proteins with that, or pass sequences")

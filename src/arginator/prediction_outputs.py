@@ -1,17 +1,19 @@
-"""Outputs of a prediction: TSV, CSV, JSON lines and Parquet, written batch by batch."""
+"""Outputs of a prediction: tables and reports, written batch by batch."""
 
 from __future__ import annotations
 
 import json
-from typing import IO, Literal, Protocol, runtime_checkable
+from typing import IO, Any, Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from arginator.hamronized import HamronizedWriter
+from arginator.multiqc_report import MultiqcWriter
 
-Format = Literal["tsv", "csv", "jsonl", "parquet", "hamronization"]
+Format = Literal["tsv", "csv", "jsonl", "parquet", "hamronization", "mqc"]
+BY_FILE = ("hamronization", "mqc")  # formats that need a column `file`
 FORMULA = "^[=+@\t\r-]"  # what a spreadsheet would run
 
 
@@ -77,14 +79,20 @@ class JsonWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows."""
-        sets = [name for name in batch.schema.names if name.endswith(".set")]
-        for row in batch.to_pylist():
-            for name in sets:
-                row[name] = None if row[name] is None else [x for x in row[name].split("|") if x]
+        for row in as_rows(batch):
             self._file.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
 
     def close(self) -> None:
         """Write what is left: nothing."""
+
+
+def as_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return rows as JSON has them: an object each, sets as lists."""
+    rows: list[dict[str, Any]] = batch.to_pylist()
+    for name in (name for name in batch.schema.names if name.endswith(".set")):
+        for row in rows:
+            row[name] = None if row[name] is None else [x for x in row[name].split("|") if x]
+    return rows
 
 
 class ParquetWriter:
@@ -111,12 +119,14 @@ def open_writer(
     Args:
         kind: The format.
         file: Where to write.
-        schema: Names and types of the columns; "hamronization" needs one called `file`.
+        schema: Names and types of the columns; formats in `BY_FILE` need one called `file`.
         database: Name of the data set that the models were trained on, for "hamronization".
-        version: Ids of the bundles, likewise.
+        version: Ids of the bundles, for formats in `BY_FILE`.
     """
     if kind == "hamronization":
         return HamronizedWriter(file, database, version)
+    if kind == "mqc":
+        return MultiqcWriter(file, version)
     if kind == "jsonl":
         return JsonWriter(file)
     if kind == "parquet":

@@ -1,6 +1,7 @@
 """A pair of small bundles, and proteins to ask about, that the tests of prediction share."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,11 +22,11 @@ WIDTH = 32
 LABELS = ("A", "B", "non")
 RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 ABOUT = Provenance(
-    "toy", "Toy", True, "made up", "CC0-1.0", "", "kmer-2", dict.fromkeys(LABELS, "")
+    "toy", "Toy", False, "made up", "CC0-1.0", "", "kmer-2", dict.fromkeys(LABELS, "")
 )
 TASKS = {
-    "group": Signature("group", "binary", ("other", "hit"), "hit", WIDTH, "kmer-2", "toy", True),
-    "classes": Signature("classes", "multiclass", LABELS, None, WIDTH, "kmer-2", "toy", True),
+    "group": Signature("group", "binary", ("other", "hit"), "hit", WIDTH, "kmer-2", "toy", False),
+    "classes": Signature("classes", "multiclass", LABELS, None, WIDTH, "kmer-2", "toy", False),
 }
 SETTINGS = {
     "group": {"kind": "binary", "positive": ["A", "B"], "positive_name": "hit"},
@@ -70,9 +71,9 @@ def _reference():
     return NoveltyIndex(mean, unit.astype(np.float16), ids, labels, 2, 0.9)
 
 
-def _write(folder, task, *, quantized=True):
+def _write(folder, task, *, quantized=True, simulated=False):
     """Write the bundle of a task."""
-    signature = TASKS[task]
+    signature = replace(TASKS[task], simulated=simulated)
     torch.manual_seed(len(task))
     outputs = 1 if signature.positive else len(LABELS)
     network = FeedForward(Shape(WIDTH, (16,), outputs, 0.0, "relu", "batch")).eval()
@@ -87,12 +88,26 @@ def _write(folder, task, *, quantized=True):
     model = folder / ("small.onnx" if quantized else "whole.onnx")
     facts = {"params": {"task": SETTINGS[task]}}
     known = _calibration(signature, 0.52 if task == "group" else 0.6)
-    write_bundle(folder / "bundle", model, "# Card\n", known, _reference(), ABOUT, facts)
+    write_bundle(
+        folder / "bundle",
+        model,
+        "# Card\n",
+        known,
+        _reference(),
+        replace(ABOUT, simulated=simulated),
+        facts,
+    )
 
 
 @pytest.fixture(scope="session")
 def make_sequences():
     return _make_sequences
+
+
+@pytest.fixture(scope="session")
+def unit():
+    """Return a function that scales rows to length 1, as k-mer vectors are, in half precision."""
+    return lambda rows: (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float16)
 
 
 @pytest.fixture(scope="session")

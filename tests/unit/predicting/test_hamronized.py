@@ -1,10 +1,13 @@
 """hAMRonization: a row for each beta-lactamase, with the term of its class."""
 
 import csv
-import io
-import tempfile
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
 
 import pyarrow as pa
+from hAMRonization.hAMRonizedResult import hAMRonizedResult
 
 from arginator import __version__
 from arginator.hamronized import FIELDS, HamronizedWriter
@@ -20,13 +23,21 @@ ROWS = [
 ]
 
 
-def test_only_positive_calls_have_a_row_with_the_term_of_their_class():
-    with tempfile.TemporaryFile() as file:
+def write(path, rows):
+    with path.open("wb") as file:
         writer = HamronizedWriter(file, "amrfinder", "0123+4567")
-        writer.write(pa.RecordBatch.from_pylist(ROWS))
+        writer.write(pa.RecordBatch.from_pylist(rows))
         writer.close()
-        file.seek(0)
-        rows = list(csv.DictReader(io.StringIO(file.read().decode()), delimiter="\t"))
+    return path
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def test_only_positive_calls_have_a_row_with_the_term_of_their_class(tmp_path):
+    rows = read(write(tmp_path / "report.tsv", ROWS))
     assert [(row["input_sequence_id"], row["reference_accession"]) for row in rows] == [
         ("tem", "ARO:3000078"),
         ("x", "ARO:3000001"),
@@ -49,3 +60,21 @@ def test_only_positive_calls_have_a_row_with_the_term_of_their_class():
         "resistance_mechanism": "antibiotic inactivation",
         "input_sequence_id": "tem",
     }
+
+
+def test_the_package_itself_reads_and_merges_reports(tmp_path):
+    first = write(tmp_path / "a.tsv", ROWS)
+    second = write(tmp_path / "b.tsv", [ROWS[0] | {"id": "a\tb\nc", "class": "C", "call": "C"}])
+    merged = tmp_path / "all.tsv"
+    hamronize = Path(sys.executable).with_name("hamronize")
+    words = [hamronize, "summarize", "-t", "tsv", "-o", merged, first, second]
+    subprocess.run(words, check=True, capture_output=True)
+    found = {row["input_sequence_id"]: row["reference_accession"] for row in read(merged)}
+    assert found == {
+        "tem": "ARO:3000078",
+        "x": "ARO:3000001",
+        "oxa": "ARO:3000075",
+        "alone": "ARO:3000001",
+        "a b c": "ARO:3000076",
+    }
+    assert set(FIELDS) == {field.name for field in fields(hAMRonizedResult)}

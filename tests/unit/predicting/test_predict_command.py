@@ -1,5 +1,6 @@
 """The command: rows or one message, never half a file."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -48,11 +49,11 @@ def test_several_files_are_named_in_the_rows(query, models, tmp_path):
     assert names[1:] == [[str(query), f"p{row}"] for row in range(5)] + [[str(other), "p0"]]
 
 
-def test_a_fault_at_the_end_leaves_no_output(models, tmp_path):
+def test_a_fault_at_the_end_leaves_no_output(models, tmp_path, unit):
     path, out = tmp_path / "v.h5", tmp_path / "out.tsv"
     with h5py.File(path, "w") as file:
         for row in range(5000):
-            file[f"p{row:04}"] = np.ones(32, np.float16)
+            file[f"p{row:04}"] = unit(np.ones(32))
         file["z"] = np.full(32, np.nan, np.float16)
     for words in ([], ["-o", out]):
         status, rows, message = run("predict", path, "--bundle", models, *words)
@@ -64,9 +65,9 @@ def test_a_fault_at_the_end_leaves_no_output(models, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["v.h5"]
 
 
-def test_threads_change_neither_rows_nor_their_order(models, tmp_path):
+def test_threads_change_neither_rows_nor_their_order(models, tmp_path, unit):
     path = tmp_path / "v.h5"
-    vectors = np.random.default_rng(0).standard_normal((9000, 32)).astype(np.float16)
+    vectors = unit(np.random.default_rng(0).standard_normal((9000, 32)))
     with h5py.File(path, "w") as file:
         for row, vector in enumerate(vectors):
             file[f"p{row:04}"] = vector
@@ -109,7 +110,8 @@ def test_a_missing_bundle_is_no_fault_of_the_input(query, tmp_path):
     status, _, message = run("predict", query, "--bundle", tmp_path)
     assert (status, message) == (
         1,
-        f"arginator: {tmp_path}: holds no bundle; run `dvc repro card` or name another folder\n",
+        f"arginator: {tmp_path}: holds no bundle; run `dvc repro card` or name "
+        "another folder, as in --bundle DIR\n",
     )
 
 
@@ -132,3 +134,90 @@ def test_help_loads_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_invalid_sequences_have_rows_that_say_so_if_told_to_go_on(models, tmp_path):
+    path = tmp_path / "q.fasta"
+    path.write_text(">a\nMKTAYIAKQRLLE\n>b\nMK?\n>c\nMKTAXXXXX\n")
+    status, rows, message = run("predict", path, "--bundle", models)
+    assert (status, rows) == (2, "")
+    assert message == (
+        f"arginator: {path}:3 (record 'b'): '?' at position 3 is no residue; "
+        "correct or remove the record\n"
+    )
+    status, rows, message = run("predict", path, "--bundle", models, "--on-invalid", "skip")
+    found = [line.split("\t") for line in rows.splitlines()[1:]]
+    assert status == 0
+    assert [(row[0], row[1]) for row in found] == [
+        ("a", "ok"),
+        ("b", "not scored: '?' at position 3 is no residue"),
+        ("c", "doubtful: more than half of its residues are unknown"),
+    ]
+    assert [row[2] != "" for row in found] == [True, False, True]
+    assert "left out 1 of 3 records" in message
+
+
+def test_no_input_is_ever_written_over(query, models, tmp_path):
+    text, link = query.read_text(), tmp_path / "link.fasta"
+    link.symlink_to(query)
+    for output in (query, link):
+        status, _, message = run("predict", query, "--bundle", models, "-o", output, "--force")
+        problem = "is one of the inputs too; name another file"
+        assert (status, message) == (2, f"arginator: {output}: {problem}\n")
+    assert query.read_text() == text
+
+
+@pytest.mark.parametrize("name", ["nowhere/x.tsv", "fifo", "folder"])
+def test_an_output_that_cannot_be_is_refused_at_once(query, models, tmp_path, name):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.iterdir())
+    output = tmp_path / name
+    problem = {
+        "nowhere/x.tsv": f"there is no folder '{tmp_path}/nowhere'; make it first",
+        "fifo": "is no plain file, expected a file to write; name another file",
+        "folder": "is a folder, expected a file to write; name another file",
+    }[name]
+    status, rows, message = run("predict", query, "--bundle", models, "-o", output, "--force")
+    assert (status, rows, message) == (2, "", f"arginator: {output}: {problem}\n")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_link_is_written_through(query, models, tmp_path):
+    target, link = tmp_path / "target.tsv", tmp_path / "link.tsv"
+    target.write_text("old")
+    link.symlink_to(target)
+    words = ("predict", query, "--bundle", models, "-o", link, "--force")
+    assert run(*words) == (0, "", "")
+    assert link.is_symlink()
+    assert target.read_text().startswith("id\t")
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl", "parquet", "mqc"])
+def test_a_fault_is_one_line_in_every_format(models, tmp_path, kind, unit):
+    path = tmp_path / "v.h5"
+    with h5py.File(path, "w") as file:
+        file["a"] = unit(np.ones(32))
+        file["b"] = np.full(32, np.nan, np.float16)
+    words = ("predict", path, "--bundle", models / "classes/bundle", "--format", kind)
+    status, rows, message = run(*words)
+    assert (status, rows, message.count("\n")) == (2, "", 1)
+
+
+def test_standard_input_is_called_so(models):
+    status, _, message = run("predict", "-", "--bundle", models, stdin=">a\nM?\n")
+    assert (status, message) == (
+        2,
+        "arginator: standard input:1 (record 'a'): '?' at position 2 is no residue; "
+        "correct or remove the record\n",
+    )
+
+
+def test_models_of_simulated_proteins_say_so(query, write_task, tmp_path):
+    write_task(tmp_path / "group", "group", simulated=True)
+    status, rows, message = run("predict", query, "--bundle", tmp_path)
+    assert (status, rows.count("\n")) == (0, 6)
+    assert message == (
+        f"arginator: {tmp_path}: trained on simulated proteins (toy); "
+        "what it says of real ones means nothing\n"
+    )

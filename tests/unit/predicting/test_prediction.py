@@ -77,7 +77,7 @@ def test_a_row_never_depends_on_threads(write_task, proteins, threads, quantized
 
 def test_probabilities_and_sets_are_those_of_the_calibrated_model(predictor, proteins):
     table = predictor.predict(proteins)
-    for bundle in predictor._bundles:
+    for bundle in predictor.bundles:
         raw = bundle.model.raw(proteins.matrix)
         expected = np.delete(bundle.model.calibrate(raw), ZEROS, axis=0)
         classes = bundle.manifest.signature.classes
@@ -93,7 +93,7 @@ def test_two_models_call_together(both, proteins):
         form_opinion(
             bundle.model.raw(proteins.matrix), bundle.model.calibration, bundle.model.conformal
         )
-        for bundle in both._bundles
+        for bundle in both.bundles
     )
     expected = combine_opinions(group, classes, ("A", "B"), "hit")
     table = both.predict(proteins)
@@ -114,7 +114,7 @@ def test_a_model_alone_calls_what_it_is_sure_of(models, proteins):
 
 
 def test_neighbours_are_the_nearest_by_brute_force(both, proteins):
-    reference = both._bundles[-1].reference
+    reference = both.bundles[-1].reference
     query = proteins.matrix - reference.mean
     query /= np.linalg.norm(query, axis=1, keepdims=True)
     cosine = query.astype(np.float64) @ reference.unit.astype(np.float64).T

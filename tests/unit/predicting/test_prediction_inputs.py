@@ -8,8 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
-from arginator.errors import DataError
-from arginator.prediction_inputs import list_inputs, read_input
+from arginator.errors import DataError, ModelError
+from arginator.prediction_inputs import InputReader, list_inputs
+from arginator.query_sequences import FastaOptions
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def fasta(tmp_path, make_sequences):
 
 def collect(path):
     """Return the ids and vectors of all batches."""
-    batches = list(read_input(path, "kmer-2", 32))
+    batches = [query.embeddings for query in InputReader("kmer-2", 32).read(path)]
     ids = [name for batch in batches for name in batch.ids]
     return ids, np.concatenate([batch.matrix for batch in batches])
 
@@ -46,14 +47,14 @@ def test_gzip_and_standard_input_give_the_same(fasta, tmp_path, monkeypatch):
         np.testing.assert_array_equal(found[1], matrix)
 
 
-def test_ready_vectors_are_read_as_they_are(tmp_path):
+def test_ready_vectors_are_read_as_they_are(tmp_path, unit):
     path = tmp_path / "v.h5"
     with h5py.File(path, "w") as file:
-        file["a"] = np.ones(32, np.float16)
-        file["b"] = np.zeros((1, 32), np.float32) + 2
+        file["a"] = unit(np.ones(32))
+        file["b"] = np.eye(1, 32, dtype=np.float32)
     ids, matrix = collect(path)
     assert ids == ["a", "b"]
-    np.testing.assert_array_equal(matrix, np.repeat([[1.0], [2.0]], 32, axis=1))
+    np.testing.assert_array_equal(matrix, [unit(np.ones(32)), *np.eye(1, 32)])
 
 
 def test_vectors_of_another_width_are_refused(tmp_path):
@@ -64,14 +65,81 @@ def test_vectors_of_another_width_are_refused(tmp_path):
         collect(path)
 
 
-def test_sequences_for_a_model_of_another_embedder_are_refused(fasta):
+def test_sequences_for_a_model_of_an_embedder_from_elsewhere_are_refused(fasta):
     path, _ = fasta
-    with pytest.raises(DataError) as error:
-        list(read_input(path, "prott5", 1024))
+    with pytest.raises(ModelError) as error:
+        list(InputReader("esm2", 1280).read(path))
     assert str(error.value) == (
-        f"{path}: holds sequences, but the models read vectors made by 'prott5'; "
-        "embed the proteins with that first"
+        "embedder 'esm2': is no embedder that comes with arginator; "
+        "embed the proteins first, pass vectors"
     )
+
+
+def test_weights_for_an_embedder_without_weights_are_refused(fasta):
+    path, _ = fasta
+    with pytest.raises(ModelError) as error:
+        list(InputReader("kmer-2", 32, model="somewhere").read(path))
+    assert str(error.value) == "--model: is for 'prott5', but the models read 'kmer-2'; drop it"
+
+
+def test_vectors_that_another_embedder_made_are_refused_by_name(tmp_path, unit):
+    path = tmp_path / "v.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["embedder"] = np.bytes_(b"prott5")
+        file["a"] = unit(np.ones(32))
+    with pytest.raises(DataError) as error:
+        collect(path)
+    assert str(error.value) == (
+        f"{path}: holds vectors made by 'prott5', but the models read those of 'kmer-2'; "
+        "embed the proteins with that"
+    )
+
+
+def test_vectors_that_kmers_cannot_have_are_refused(tmp_path, unit):
+    path = tmp_path / "v.h5"
+    with h5py.File(path, "w") as file:
+        file["a"] = unit(np.ones(32))
+        file["b"] = np.ones(32, np.float16)
+        file["c"] = np.zeros(32, np.float16)
+    with pytest.raises(DataError) as error:
+        collect(path)
+    assert str(error.value) == (
+        f"{path}: 1 of 3 vectors are not of length 1 (first: 'b'), so 'kmer-2' did not make them; "
+        "embed the proteins with that, or pass sequences"
+    )
+
+
+def test_a_matrix_in_npy_is_read_with_its_ids(tmp_path, unit):
+    matrix = unit(np.random.default_rng(0).standard_normal((3, 32)))
+    np.save(tmp_path / "v.npy", matrix)
+    ids = tmp_path / "ids.txt"
+    ids.write_text("x\ny\nz\n")
+    (query,) = InputReader("kmer-2", 32, arrays={"ids": ids}).read(tmp_path / "v.npy")
+    assert query.embeddings.ids == ("x", "y", "z")
+    np.testing.assert_array_equal(query.embeddings.matrix, matrix)
+
+
+@pytest.mark.parametrize("value", [np.bytes_(b"kmer-2"), "prott5", 3, np.array([b"prott5"])])
+def test_an_attribute_that_names_no_other_embedder_is_no_fault(tmp_path, value, unit):
+    path = tmp_path / "v.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["embedder"] = value  # text of variable length is not looked at
+        file["a"] = unit(np.ones(32))
+    assert collect(path)[0] == ["a"]
+
+
+def test_every_sequence_is_there_even_if_it_is_left_out(tmp_path):
+    path = tmp_path / "q.fasta"
+    path.write_text(">a\nM?K\n>b\nMKTAY\n>c\nMKXXXX\n>d\nMMMMMMMMMMM\n>e\nM*K\n")
+    (query,) = InputReader("kmer-2", 32, FastaOptions("skip", 10)).read(path)
+    assert query.embeddings.ids == ("a", "b", "c", "d", "e")
+    assert query.embeddings.matrix.any(axis=1).tolist() == [False, True, True, False, False]
+    assert query.statuses == {
+        "a": "not scored: '?' at position 2 is no residue",
+        "c": "doubtful: more than half of its residues are unknown",
+        "d": "not scored: 11 residues, expected at most 10",
+        "e": "not scored: stop '*' inside the sequence, at position 2 of 3",
+    }
 
 
 def test_a_folder_stands_for_what_can_be_read_in_it(tmp_path):

@@ -1,0 +1,40 @@
+"""Where a command may write: settled before anything is computed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from arginator.errors import DataError
+
+
+def settle_output(path: Path, inputs: Iterable[Path], *, force: bool) -> Path:
+    """Return the file to write, links followed.
+
+    Args:
+        path: Where the user wants it.
+        inputs: Files that the command reads.
+        force: Whether a file that exists may be replaced.
+
+    Raises:
+        DataError: It exists and `force` is off, is one of the inputs or no plain file, or its
+            folder does not exist or cannot be written.
+    """
+    if path.exists():
+        if not path.is_file():
+            kind = "a folder" if path.is_dir() else "no plain file"
+            raise DataError(path, f"is {kind}, expected a file to write", "name another file")
+        if any(path.samefile(other) for other in inputs if other.exists()):
+            raise DataError(path, "is one of the inputs too", "name another file")
+        if not force:
+            raise DataError(path, "exists already", "name another file or pass --force")
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise DataError(path, f"there is no folder {str(target.parent)!r}", "make it first")
+    try:
+        with tempfile.TemporaryFile(dir=target.parent):
+            return target
+    except OSError as error:
+        raise DataError(path, f"cannot be written ({error.strerror})", "choose another") from None
