@@ -93,7 +93,7 @@ def read_labels(path: Path, labels: Sequence[str]) -> dict[str, Assignment]:
     """
     assignments: dict[str, Assignment] = {}
     line_of: dict[str, int] = {}
-    for line, row in _rows(path):
+    for line, row in read_rows(path):
         name, label, fold = row["id"], row["label"], row.get("fold") or None
         where = f"{path}:{line} (id {name!r})"
         if name in line_of:
@@ -109,8 +109,12 @@ def read_labels(path: Path, labels: Sequence[str]) -> dict[str, Assignment]:
     return assignments
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield line number and cells by column of each line after the first."""
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield line number and cells by column of each line after the first.
+
+    Raises:
+        DataError: The table is missing or damaged, or has other columns.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file, delimiter="\t", strict=True)
