@@ -1,0 +1,202 @@
+"""The service under load: requests a second, latency and errors at rising concurrency.
+
+    python benchmarks/load.py [--users 1 4 16 64] [--seconds 20]
+
+Starts `arginator serve` with the bundles of the record and lets Locust's users ask the real routes
+without pause: single vectors, ten sequences, and jobs of a thousand proteins with their results.
+One line a route and number of users: requests a second, p50, p95 and p99 in milliseconds, failures,
+and the peak memory of the service with its workers. `paced` asks for single vectors a hundred times
+a second, spread evenly, which is what the latency of a service should be judged by. Locust runs on
+the same machine and takes its share of the processors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import psutil
+from locust import HttpUser, between, constant_pacing, constant_throughput, events, task  # noqa: F401
+from locust.env import Environment
+from measuring import machine, markdown
+
+WIDTH = 1024
+RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
+PACED_A_SECOND, PACED_USERS = 100, 20
+HEADER = (
+    "users",
+    "route",
+    "requests/s",
+    "p50 (ms)",
+    "p95 (ms)",
+    "p99 (ms)",
+    "failures",
+    "peak MiB",
+)
+
+
+def make_sequence(length_aa: int) -> str:
+    """Return random residues."""
+    return "".join(random.choices(RESIDUES, k=length_aa))
+
+
+def make_vector() -> list[float]:
+    """Return a random vector of length 1, in sixteen bits as files have them."""
+    vector = np.random.default_rng().standard_normal(WIDTH)
+    numbers: list[float] = (vector / np.linalg.norm(vector)).round(5).tolist()
+    return numbers
+
+
+class Asking(HttpUser):
+    """Someone who asks for single proteins and waits for each answer."""
+
+    abstract = True
+
+    def on_start(self) -> None:
+        """Prepare what is asked."""
+        self.body = json.dumps({"vectors": [{"id": "one", "vector": make_vector()}]})
+
+    def ask(self) -> None:
+        """Ask for one vector."""
+        headers = {"content-type": "application/json"}
+        self.client.post("/v1/predict", data=self.body, headers=headers, name="one vector")
+
+
+class Paced(Asking):
+    """One of those who together ask a hundred times a second."""
+
+    wait_time = constant_throughput(PACED_A_SECOND / PACED_USERS)
+
+    @task
+    def one(self) -> None:
+        """Ask for one vector."""
+        self.ask()
+
+
+class Busy(Asking):
+    """Someone who asks for everything without pause."""
+
+    wait_time = between(0, 0)
+
+    @task(20)
+    def one(self) -> None:
+        """Ask for one vector."""
+        self.ask()
+
+    @task(5)
+    def ten(self) -> None:
+        """Ask for ten sequences."""
+        rows = [{"id": str(row), "sequence": make_sequence(300)} for row in range(10)]
+        self.client.post("/v1/predict", json={"sequences": rows}, name="ten sequences")
+
+    @task(1)
+    def job(self) -> None:
+        """Send a thousand proteins, wait and fetch the rows."""
+        text = "".join(f">p{row}\n{make_sequence(300)}\n" for row in range(1000))
+        start = time.perf_counter()
+        with self.client.post(
+            "/v1/jobs", data=text, name="start a job", catch_response=True
+        ) as answer:
+            if answer.status_code == 429:
+                answer.success()  # it says to come later, which is what it should
+                return
+        links = answer.json()["links"]
+        while (state := self.client.get(links["self"], name="look at a job").json()["state"]) in (
+            "queued",
+            "running",
+        ):
+            time.sleep(0.2)
+        if state == "succeeded":
+            self.client.get(f"{links['self']}/result", name="fetch a result")
+        self.environment.events.request.fire(
+            request_type="JOB",
+            name="a job from start to end",
+            response_time=1000 * (time.perf_counter() - start),
+            response_length=0,
+            exception=None if state == "succeeded" else RuntimeError(state),
+            context={},
+        )
+
+
+def measure(user: type[HttpUser], users: int, seconds: float, host: str) -> dict[str, list[str]]:
+    """Let users ask for a while and return a line a route."""
+    environment = Environment(user_classes=[user], host=host)
+    runner = environment.create_local_runner()
+    runner.start(users, spawn_rate=users)
+    runner.greenlet.join(timeout=seconds)
+    runner.quit()
+    lines = {}
+    for (name, _), entry in sorted(environment.stats.entries.items()):
+        times = [entry.get_response_time_percentile(at) for at in (0.5, 0.95, 0.99)]
+        lines[name] = [
+            f"{entry.num_requests / seconds:,.1f}",
+            *(f"{one:,.0f}" for one in times),
+            f"{entry.num_failures:,}",
+        ]
+    return lines
+
+
+def watch(process: psutil.Process, peak: list[float], stop: threading.Event) -> None:
+    """Note the most memory that a process and its children ever have, in MiB."""
+    while not stop.wait(0.2):
+        try:
+            family = [process, *process.children(recursive=True)]
+            peak[0] = max(peak[0], sum(one.memory_info().rss for one in family) / 2**20)
+        except psutil.NoSuchProcess:
+            continue
+
+
+def start_service(folder: str, models: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Start the service and return it with its address."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    words = [str(Path(sys.executable).with_name("arginator")), "serve", "--bundle", str(models)]
+    words += ["--port", str(port), "--data", folder, "--jobs-a-minute", "100000"]
+    process = subprocess.Popen(words)
+    for _ in range(600):
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    return process, f"http://127.0.0.1:{port}"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--users", type=int, nargs="+", default=[1, 4, 16, 64])
+    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--models", type=Path, default=Path("models"))
+    args = parser.parse_args(argv)
+    rows, peak, stop = [], [0.0], threading.Event()
+    with tempfile.TemporaryDirectory() as folder:
+        process, host = start_service(folder, args.models)
+        watching = threading.Thread(target=watch, args=(psutil.Process(process.pid), peak, stop))
+        watching.start()
+        plans = [("paced", Paced, PACED_USERS)]
+        plans += [(str(users), Busy, users) for users in args.users]
+        for name, user, users in plans:
+            peak[0] = 0.0
+            for route, line in measure(user, users, args.seconds, host).items():
+                rows.append((name, route, *line, f"{peak[0]:,.0f}"))
+        stop.set()
+        watching.join()
+        process.terminate()
+        process.wait()
+    print(machine() + "\n")
+    print(markdown(HEADER, rows))
+
+
+if __name__ == "__main__":
+    main()
