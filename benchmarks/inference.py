@@ -29,7 +29,10 @@ from measuring import in_own_process, machine, markdown, peak_mib
 
 BATCHES = (32, 1_024, 65_536)
 SINGLE_CALLS, WARM_UP = 3_000, 50
-EFFORTS = {"throughput_us": "µs a protein of 1,024", "latency_us": "µs a protein alone"}
+EFFORTS = {
+    "throughput_us": "µs a protein in batches of 1,024",
+    "latency_us": "µs for a protein alone",
+}
 SECONDS = 0.5  # that each batch size is measured for, and one whole batch at least
 TORCH = "torch"
 BASELINES = ("logistic_regression", "nearest_neighbour")

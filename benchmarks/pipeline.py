@@ -2,8 +2,9 @@
 
     python benchmarks/pipeline.py [--bytes]
 
-Prints the time of each stage of a first `dvc repro`, of one that finds nothing to do, and the peak
-memory. With `--bytes`, runs everything again under several settings and tells which outputs differ.
+Prints the time of each stage of a `dvc repro` by force, of one that finds nothing to do, and the
+peak memory. With `--bytes`, runs everything again under several settings and tells which outputs
+differ.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ SETTINGS: dict[str, dict[str, str]] = {
     "again": {},
     "OMP_NUM_THREADS=1": {"OMP_NUM_THREADS": "1"},
     "OMP_NUM_THREADS=2": {"OMP_NUM_THREADS": "2"},
+    "OPENBLAS_CORETYPE=Sandybridge": {"OPENBLAS_CORETYPE": "Sandybridge"},
     "ATEN_CPU_CAPABILITY=avx2": {"ATEN_CPU_CAPABILITY": "avx2"},
     "ATEN_CPU_CAPABILITY=default": {"ATEN_CPU_CAPABILITY": "default"},
 }
@@ -31,7 +33,7 @@ def main() -> None:
     args = parser.parse_args()
     print(machine() + "\n")
     with fresh_clone() as clone:
-        first = run_dvc(clone, ["repro"])
+        first = run_dvc(clone, ["repro", "--force"])
         print(stage_table(first))
         print(f"\npeak of one process: {first.peak_mib:,.0f} MiB")
         print(f"nothing to do: {run_dvc(clone, ['repro']).seconds:.1f} s")

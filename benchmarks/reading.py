@@ -35,7 +35,8 @@ STEP = 7919  # coprime to the number of names
 
 def make_rows(proteins: int, width: int) -> Iterator[tuple[str, Float16[np.ndarray, " d"]]]:
     """Yield names and vectors."""
-    pool = np.random.default_rng(0).standard_normal((1000, width)).astype(np.float16)
+    numbers = np.random.default_rng(0).standard_normal((1000, width))
+    pool = (numbers / np.linalg.norm(numbers, axis=1, keepdims=True)).astype(np.float16)
     for index in range(proteins):
         yield f"A0A{index * STEP % 10_000_019:08}", pool[index % len(pool)]
 

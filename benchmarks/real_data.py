@@ -1,21 +1,27 @@
 """Run the whole pipeline on real proteins and print its scores, times and memory.
 
-    python benchmarks/real_data.py --data FOLDER [--only amrfinder|own|toxins]
+    python benchmarks/real_data.py --data FOLDER [--only amrfinder|own|toxins|held_out]
                                    [--studies gap|learning_curve|ablation|leave_out ...]
 
 FOLDER holds `amrfinder/AMRProt`, `hydrolases/hydrolases.fasta.gz` and `prott5_toxins/*.h5`. Each
-run happens in a fresh clone, by the commands that a user would type.
+run happens in a fresh clone, by the commands that a user would type. `held_out` trains without some
+well-known proteins, asks the models that ship about them, and fails if a shuffled beta-lactamase
+is called one.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import gzip
+import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from measuring import fresh_clone, machine, read_json, run_dvc, score_table, stage_table
+from measuring import fresh_clone, machine, markdown, read_json, run_dvc, score_table, stage_table
 from tables import record_tables
 
 HYDROLASES = """
@@ -45,6 +51,7 @@ labels:
 files:
 """
 
+HELD_OUT, SHUFFLED = "held_out.fasta", "shuffled-TEM-1"
 TABLES = {
     "gap": "gap",
     "learning_curve": "learning_curve",
@@ -91,10 +98,67 @@ def prepare_toxins(data: Path, clone: Path) -> list[str]:
     ]
 
 
+KNOWN = {
+    "blaTEM-1": "class A",
+    "blaNDM-1": "class B",
+    "blaEC": "class C, chromosomal AmpC",
+    "blaOXA-48": "class D",
+    "mecA": "PBP2a, no beta-lactamase",
+}
+"""Alleles in NCBI's file that no model of `held_out` has seen."""
+
+HYDROLASES_KEPT = 20  # every one of so many, so that the run takes minutes
+
+
+def prepare_held_out(data: Path, clone: Path) -> list[str]:
+    """Lay out `data/raw/own` without the known proteins, and those in a file of their own."""
+    settings = prepare_own(data, clone)
+    own = clone / "data/raw/own"
+    records = (own / "AMRProt").read_text("utf-8").split("\n>")
+    alleles = [record.lstrip(">").split("|")[4] for record in records]
+    first = {name: alleles.index(name) for name in KNOWN}
+    left_out = {residues(records[place]) for place in first.values()}
+    kept = [record.lstrip(">") for record in records if residues(record) not in left_out]
+    (own / "AMRProt").write_text("".join(f">{record.rstrip()}\n" for record in kept), "utf-8")
+    with gzip.open(own / "hydrolases.fasta.gz", "rt", encoding="utf-8") as file:
+        hydrolases = file.read().split("\n>")
+    some = [record.lstrip(">") for record in hydrolases[::HYDROLASES_KEPT]]
+    with gzip.open(own / "hydrolases.fasta.gz", "wt", encoding="utf-8") as file:
+        file.writelines(f">{record.rstrip()}\n" for record in some)
+    asked = {name: residues(records[place]) for name, place in first.items()}
+    asked["hydrolase"] = residues(hydrolases[1])
+    letters = list(asked["blaTEM-1"])
+    random.Random(0).shuffle(letters)
+    asked[SHUFFLED] = "".join(letters)
+    text = "".join(f">{name}\n{sequence}\n" for name, sequence in asked.items())
+    (clone / HELD_OUT).write_text(text, "utf-8")
+    return settings
+
+
+def residues(record: str) -> str:
+    """Return the residues of a FASTA record."""
+    return "".join(record.split("\n")[1:]).rstrip("*")
+
+
+def score_held_out(clone: Path) -> None:
+    """Ask the models about known proteins; fail if a shuffled one is called a beta-lactamase."""
+    words = [str(Path(sys.executable).with_name("arginator")), "predict", HELD_OUT]
+    done = subprocess.run(words, cwd=clone, check=True, capture_output=True, text=True)
+    rows = list(csv.DictReader(done.stdout.splitlines(), delimiter="\t"))
+    columns = ["id", "call", "binary.beta-lactamase", "multiclass.set", "novelty"]
+    columns += ["unlike_training", "neighbour_1.label", "neighbour_1.similarity"]
+    cells = [[row[column] for column in columns] for row in rows]
+    print("\n" + markdown(columns, cells))
+    (shuffled,) = (row for row in rows if row["id"] == SHUFFLED)
+    if shuffled["class"] or shuffled["call"].startswith("beta-lactamase"):
+        sys.exit("a shuffled beta-lactamase is called one")
+
+
 RUNS: dict[str, Callable[[Path, Path], list[str]]] = {
     "amrfinder": prepare_amrfinder,
     "own": prepare_own,
     "toxins": prepare_toxins,
+    "held_out": prepare_held_out,
 }
 
 
@@ -110,6 +174,8 @@ def main() -> None:
         if args.only in (None, name):
             with fresh_clone() as clone:
                 report(name, lay_out(args.data, clone), clone)
+                if name == "held_out":
+                    score_held_out(clone)
                 if args.studies:
                     report_studies(clone, args.studies)
 

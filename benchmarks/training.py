@@ -4,12 +4,13 @@
                                   [--only NAME ...] [--biotrainer PYTHON]
                                   [--prepared data/prepared.parquet --splits data/splits.parquet]
 
-All get the same folds of the multiclass task. Those with torch train the same network (layers of
-params.yaml, 1024 → 256 → 128 → k); boosting and logistic regression have no epochs, and biotrainer
-trains a smaller network of its own. Without files, protein families are simulated, embedded and
-split as params.yaml says; training keeps `--proteins` of them. Every peer runs in a process of its
-own, takes part once on few proteins to warm up, and is timed from vectors in memory to the last
-epoch judged on the validation fold. Runs are interleaved; figures are medians.
+All get the same folds of the multiclass task. Those with torch train the same network,
+1024 → 256 → 128 → k, with the other settings of params.yaml; boosting and logistic regression have
+no epochs, and biotrainer trains a smaller network of its own. Without files, protein families are
+simulated, embedded and split as params.yaml says; training keeps `--proteins` of them. Every peer
+runs in a process of its own, takes part once on few proteins to warm up, and is timed from vectors
+in memory to the last epoch judged on the validation fold. Runs are interleaved; figures are
+medians.
 
 Columns: seconds; proteins × epochs by processor seconds; GFLOP by processor second, and that as a
 share of torch's sgemm measured before each run; seconds to reach the lowest of all final validation

@@ -202,8 +202,8 @@ def _signed(scores: Mapping[str, Any], metric: str) -> str:
     >>> _signed({"mcc": {"value": 0.01, "low": -0.02, "high": 0.04}}, "mcc")
     '+0.010 [-0.020, +0.040]'
     """
-    row = scores[metric]
-    return f"{row['value']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+    value, low, high = (round(scores[metric][key], 3) + 0 for key in ("value", "low", "high"))
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def _words(name: str) -> str:

@@ -17,7 +17,7 @@ def choose_candidate(
     validation: Mapping[str, Mapping[str, Any]],
     max_mcc_drop: float,
 ) -> dict[str, Any]:
-    """Choose the smallest file that surely loses little of the network's expected MCC.
+    """Choose the smallest file that keeps within a stated loss of the network's expected MCC.
 
     A candidate is refused if the upper end of its loss's interval is above `max_mcc_drop`; the
     network itself loses nothing. Of files of one size the first in `candidates` is taken.
@@ -55,9 +55,14 @@ def choose_candidate(
 def _reason(chosen: str, size: int, report: Mapping[str, Any], max_mcc_drop: float) -> str:
     """Say why a candidate was chosen."""
     if chosen == NETWORK:
-        return f"no smaller file surely loses {max_mcc_drop:g} expected MCC or less on validation"
+        return f"no smaller file's loss of expected MCC on validation {_ends(max_mcc_drop)}"
     loss = report[LOSS]
     return (
-        f"smallest file ({size:,} bytes) that surely loses {max_mcc_drop:g} expected MCC or less "
-        f"on validation ({loss['value']:.4f} [{loss['low']:.4f}, {loss['high']:.4f}])"
+        f"smallest file ({size:,} bytes) whose loss of expected MCC on validation, "
+        f"{loss['value']:.4f} [{loss['low']:.4f}, {loss['high']:.4f}], {_ends(max_mcc_drop)}"
     )
+
+
+def _ends(limit: float) -> str:
+    """Say what the interval of a loss has to do."""
+    return f"ends at or below {limit:g}"

@@ -60,7 +60,8 @@ class Compression:
         """Yield the network itself and every smaller one.
 
         Those pruned by the first criterion, and the distilled ones, are worth quantizing; the
-        other criteria and weights set to zero are there to compare.
+        other criteria and weights set to zero are there to compare. A network without hidden
+        layers has no smaller form.
 
         Raises:
             DataError: A class is missing from a fold.
@@ -68,6 +69,8 @@ class Compression:
         """
         compress = self._compress
         yield Made(describe(NETWORK, "training", self._network), self._network, True)
+        if not self._network.shape.hidden:
+            return  # without neurons between, there is nothing to take out or to make narrower
         for criterion in compress.prune_criteria:
             for ratio in compress.prune_ratios:
                 name = f"{criterion}_{100 * ratio:g}"
@@ -96,7 +99,7 @@ class Compression:
             source = folder / f"{candidate.name}.onnx"
             export_onnx(network, signature, source)
             candidates.append(candidate)
-            for method in self._compress.quantize if quantized else ():
+            for method in self._compress.quantize if quantized and network.shape.hidden else ():
                 name = f"{candidate.name}_int8_{method}"
                 if method == "dynamic":
                     quantize_by_vector(source, folder / f"{name}.onnx")

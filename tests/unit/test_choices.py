@@ -36,12 +36,13 @@ VALIDATION = {
     ],
 )
 def test_a_smaller_file_ships_only_if_it_surely_loses_little(drop, chosen, refused):
+    limit = f"ends at or below {drop:g}"
     reasons = {
-        "network": f"no smaller file surely loses {drop:g} expected MCC or less on validation",
-        "small": "smallest file (700 bytes) that surely loses 0.01 expected MCC or less "
-        "on validation (0.0020 [-0.0010, 0.0100])",
-        "tiny": "smallest file (300 bytes) that surely loses 0.02 expected MCC or less "
-        "on validation (-0.0100 [-0.0300, 0.0200])",
+        "network": f"no smaller file's loss of expected MCC on validation {limit}",
+        "small": "smallest file (700 bytes) whose loss of expected MCC on validation, "
+        f"0.0020 [-0.0010, 0.0100], {limit}",
+        "tiny": "smallest file (300 bytes) whose loss of expected MCC on validation, "
+        f"-0.0100 [-0.0300, 0.0200], {limit}",
     }
     assert choose_candidate(CANDIDATES, BYTES, VALIDATION, drop) == {
         "model": chosen,

@@ -124,8 +124,9 @@ def make_compression(facts):
     """Return compression.json: the network, its 8-bit forms, one that is refused."""
 
     def describe(method, quantization, size, mcc, *, refused=False):
-        found = {"method": method, "quantization": quantization, "bytes": size}
-        found |= {"multiply_adds": size // 4, "refused": refused}
+        criterion = "contribution" if method == "pruning" else None
+        found = {"method": method, "criterion": criterion, "quantization": quantization}
+        found |= {"bytes": size, "multiply_adds": size // 4, "refused": refused}
         return found | {fold: {"mcc": mcc} for fold in ("validation", "test")}
 
     candidates = {

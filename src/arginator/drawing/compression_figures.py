@@ -16,15 +16,19 @@ from arginator.drawing.canvas import (
     GREY,
     INK,
     ORANGE,
+    PURPLE,
+    SKY,
     VERMILLION,
     house_style,
     new_figure,
 )
 from arginator.reports import NETWORK
 
-METHODS = {
+ORIGINS = {
     "training": (BLUE, "the network"),
-    "pruning": (ORANGE, "fewer neurons"),
+    "contribution": (ORANGE, "pruned, contribution"),
+    "weight_norm": (PURPLE, "pruned, weight norm"),
+    "random": (SKY, "pruned at random"),
     "masking": (GREY, "weights set to zero"),
     "distillation": (GREEN, "distilled"),
 }
@@ -49,7 +53,7 @@ def draw_compression(
         efforts: Numbers in every candidate's row, and what to call them.
     """
     title = "Quality against cost"
-    figure = new_figure(3.9, title, compression, [f"{task} task", "test fold"])
+    figure = new_figure(4.1, title, compression, [f"{task} task", "test fold"])
     panels = figure.subplots(1, len(efforts), sharey=True)
     for axes, (effort, label) in zip(panels, efforts.items(), strict=True):
         _draw_candidates(axes, compression, effort)
@@ -85,7 +89,7 @@ def _draw_candidates(axes: Axes, compression: Mapping[str, Any], effort: str) ->
     front = [places[name] for name in find_front(places)]
     axes.plot(*zip(*front, strict=True), color=INK, lw=0.8, alpha=0.6, zorder=1)
     for name, row in candidates.items():
-        colour = METHODS[row["method"]][0]
+        colour = ORIGINS[_origin(row)][0]
         face = "white" if row["refused"] else colour
         marker = MARKERS[row["quantization"]]
         axes.plot(*places[name], marker, color=colour, markerfacecolor=face, markersize=6, zorder=2)
@@ -94,17 +98,22 @@ def _draw_candidates(axes: Axes, compression: Mapping[str, Any], effort: str) ->
     axes.axhline(places[NETWORK][1], color=BLUE, lw=0.8, ls=":", zorder=0)
 
 
+def _origin(row: Mapping[str, Any]) -> str:
+    """Return where a candidate's weights come from: the criterion if it was pruned."""
+    return str(row["criterion"] or row["method"])
+
+
 def _keys(compression: Mapping[str, Any]) -> list[Line2D]:
     """Return the legend's entries: where weights come from, how they are stored, what became."""
     rows = compression["candidates"].values()
-    methods = [name for name in METHODS if name in {row["method"] for row in rows}]
+    origins = [name for name in ORIGINS if name in {_origin(row) for row in rows}]
     stored = [name for name in MARKERS if name in {row["quantization"] for row in rows}]
     return [
-        *(_key("o", METHODS[name][0], METHODS[name][1]) for name in methods),
+        *(_key("o", *ORIGINS[name]) for name in origins),
         *(_key(MARKERS[name], INK, NUMBERS[name]) for name in stored),
         _key("o", INK, "refused", hollow=True),
         _key("o", VERMILLION, "ships", hollow=True, size=11.0),
-        Line2D([], [], color=INK, lw=0.8, label="none costs less and is better"),
+        Line2D([], [], color=INK, lw=0.8, label="best at its cost"),
     ]
 
 

@@ -66,6 +66,15 @@ def test_each_candidate_is_what_its_file_holds(folder, name):
     assert last == (candidate.quantization == "static")
 
 
+def test_a_network_without_hidden_layers_has_no_smaller_form(
+    make_network, folds, task, compress_params, train_params, signature, tmp_path
+):
+    network = make_network(())
+    compression = Compression(network, *folds, task, compress_params, train_params, 3)
+    compression.write(signature, tmp_path)
+    assert [path.name for path in tmp_path.glob("*.onnx")] == ["network.onnx"]
+
+
 def test_masked_weights_are_counted_as_zero(folder):
     candidates = read_candidates(folder)
     weights = 24 * 32 + 32 * 32 + 32 * 5
