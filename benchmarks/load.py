@@ -26,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from locust import HttpUser, between, constant_pacing, constant_throughput, events, task  # noqa: F401
+from locust import HttpUser, between, constant_throughput, task
 from locust.env import Environment
 from measuring import machine, markdown
 
@@ -184,7 +184,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         process, host = start_service(folder, args.models)
         watching = threading.Thread(target=watch, args=(psutil.Process(process.pid), peak, stop))
         watching.start()
-        plans = [("paced", Paced, PACED_USERS)]
+        plans: list[tuple[str, type[HttpUser], int]] = [("paced", Paced, PACED_USERS)]
         plans += [(str(users), Busy, users) for users in args.users]
         for name, user, users in plans:
             peak[0] = 0.0

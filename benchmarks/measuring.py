@@ -142,12 +142,19 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+# Vector instructions that decide about speed, by their flags in /proc/cpuinfo.
+VECTORS = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_vnni": "VNNI", "avx512_bf16": "BF16"}
+
+
 def machine() -> str:
-    """Return one line about the machine: processor, cores, memory, Python."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists() and (match := re.search(r"model name\s*: (.+)", cpuinfo.read_text())):
+    """Return one line about the machine: processor, its vectors, cores, memory, Python."""
+    model, cpuinfo = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
+    facts = cpuinfo.read_text() if cpuinfo.exists() else ""
+    if match := re.search(r"model name\s*: (.+)", facts):
         model = match[1]
+    if match := re.search(r"flags\s*: (.+)", facts):
+        known = match[1].split()
+        model = " ".join([model, *(name for flag, name in VECTORS.items() if flag in known)])
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"{model}, {os.cpu_count()} cores, {memory_gib:.0f} GiB, "

@@ -6,35 +6,21 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float16, Float32, Float64, Int
+from jaxtyping import Bool, Float, Float16, Float32, Float64
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from arginator.baseline_models import unit_rows
 from arginator.conformal import conformal_quantile
 from arginator.errors import DataError, ModelError
+from arginator.nearest import SMALLEST_WORTH, Nearest, Shortlist, find_nearest
 from arginator.prepared import Prepared
 
 METADATA_KEY = "arginator"
-BLOCK_PRODUCTS = 2**23  # float32 products held at a time, 32 MiB
-EXACT_PAIRS = 4096  # pairs computed exactly at a time
 HIGHEST_NOVELTY = 2.0  # 1 - cosine cannot exceed it
 HIGHEST_DOUBT = 1.0
-
-
-class Nearest(NamedTuple):
-    """The nearest training proteins of n others, the nearest first.
-
-    Attributes:
-        row: Rows of the index.
-        similarity: Cosines of the centred vectors.
-    """
-
-    row: Int[np.ndarray, "n neighbours"]
-    similarity: Float64[np.ndarray, "n neighbours"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +66,13 @@ class NoveltyIndex:
                 f"width {matrix.shape[1]:,}, expected {len(self.mean):,} as in training",
                 "embed the proteins as those of training were",
             )
-        return find_nearest(unit_rows(matrix, self.mean), self._reference, neighbours)
+        query = unit_rows(matrix, self.mean)
+        return find_nearest(query, self._reference, neighbours, self._shortlist)
+
+    @cached_property
+    def _shortlist(self) -> Shortlist | None:
+        """What finds the nearest faster, where there are many training proteins."""
+        return Shortlist(self._reference) if self.unit.size > SMALLEST_WORTH else None
 
     @cached_property
     def _reference(self) -> Float32[np.ndarray, "r d"]:
@@ -133,31 +125,6 @@ def doubt_threshold(probability: Float[np.ndarray, "n k"], alpha: float) -> floa
     return min(conformal_quantile(doubt(probability), alpha), HIGHEST_DOUBT)
 
 
-def find_nearest(
-    query: Float32[np.ndarray, "n d"], reference: Float32[np.ndarray, "r d"], neighbours: int
-) -> Nearest:
-    """Return the nearest references of each query; of equally near ones the lower rows.
-
-    A query of zeros is near to nothing: its cosines are 0, its rows the lowest.
-
-    Fast float32 products find those that may be among them; their cosines are then computed one by
-    one in float64. So neither threads nor the company a query comes in change its answer.
-
-    Args:
-        query: Rows of length 1 or 0.
-        reference: Rows of length 1 or 0, at least `neighbours` of them.
-        neighbours: How many references, at least 1.
-    """
-    row = np.tile(np.arange(neighbours), (len(query), 1))
-    similarity = np.zeros((len(query), neighbours))
-    some = np.flatnonzero(query.any(axis=1))
-    rows = max(1, BLOCK_PRODUCTS // len(reference))
-    for start in range(0, len(some), rows):
-        block = some[start : start + rows]
-        row[block], similarity[block] = _nearest_of_block(query[block], reference, neighbours)
-    return Nearest(row, similarity)
-
-
 def save_novelty(index: NoveltyIndex, path: Path) -> None:
     """Write an index as one safetensors file, all but the arrays in its metadata."""
     facts = {
@@ -194,43 +161,3 @@ def read_novelty(path: Path) -> NoveltyIndex:
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise ModelError(path, f"damaged or no novelty index ({reason})", remedy) from None
-
-
-def _nearest_of_block(
-    query: Float32[np.ndarray, "n d"], reference: Float32[np.ndarray, "r d"], neighbours: int
-) -> Nearest:
-    """Return the nearest references of a block of queries."""
-    product = query @ reference.T
-    place = len(reference) - neighbours
-    floor = np.partition(product, place, axis=1)[:, place] - _slack(query.shape[1])
-    row, column = np.nonzero(product >= floor[:, None])
-    exact = _cosines(query, reference, row, column)
-    order = np.lexsort((column, -exact, row))
-    first = np.searchsorted(row, np.arange(len(query)))
-    chosen = order[first[:, None] + np.arange(neighbours)]
-    return Nearest(column[chosen], np.clip(exact[chosen], -1, 1))
-
-
-def _slack(width: int) -> float:
-    """Bound twice the error of a float32 product of two unit rows.
-
-    References:
-        Higham 2002, Accuracy and Stability of Numerical Algorithms, section 3.1; the eight more
-        units cover the rows' own rounding.
-    """
-    return 2 * (width + 8) * 2.0**-23
-
-
-def _cosines(
-    query: Float32[np.ndarray, "n d"],
-    reference: Float32[np.ndarray, "r d"],
-    row: np.ndarray,
-    column: np.ndarray,
-) -> Float64[np.ndarray, " p"]:
-    """Return the product of each pair of rows in float64."""
-    cosine = np.empty(len(row))
-    for start in range(0, len(row), EXACT_PAIRS):
-        pairs = slice(start, start + EXACT_PAIRS)
-        product = query[row[pairs]].astype(np.float64) * reference[column[pairs]]
-        cosine[pairs] = product.sum(axis=1)
-    return cosine

@@ -91,6 +91,12 @@ class Graph:
 
     def write(self, path: Path, width: int, outputs: int, metadata: Mapping[str, str]) -> None:
         """Write the graph, whose last node gives the logits; same graph, same bytes."""
+        content = self.serialize(width, outputs, metadata)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+
+    def serialize(self, width: int, outputs: int, metadata: Mapping[str, str]) -> bytes:
+        """Return the graph, whose last node gives its output, as an ONNX file's content."""
         self._nodes[-1].output[0] = OUTPUT
         graph = helper.make_graph(
             self._nodes,
@@ -108,5 +114,5 @@ class Graph:
         for key, text in metadata.items():
             model.metadata_props.add(key=key, value=text)
         onnx.checker.check_model(model, full_check=True)
-        with replacing(path) as temporary:
-            temporary.write_bytes(model.SerializeToString(deterministic=True))
+        content: bytes = model.SerializeToString(deterministic=True)
+        return content

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
-from arginator import novelty
+from arginator import nearest, novelty
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError, ModelError
+from arginator.nearest import Shortlist, find_nearest
 from arginator.novelty import (
     doubt,
     doubt_threshold,
-    find_nearest,
     fit_novelty,
     read_novelty,
     save_novelty,
@@ -75,13 +75,61 @@ def test_neighbours_within_the_rounding_error_of_a_fast_product_are_told_apart()
     np.testing.assert_allclose(found, 0.5 * expected, rtol=0, atol=1e-12)
 
 
+def families(seed, n, d, spread, sparse=False):
+    """Return rows of length 1 around a tenth as many centres."""
+    rng = np.random.default_rng(seed)
+    centre = np.random.default_rng(0).normal(size=(max(1, n // 10), d))
+    unit = centre[rng.integers(0, len(centre), n)] + spread * rng.normal(size=(n, d))
+    unit[rng.random((n, d)) < 0.9 * sparse] = 0
+    unit[:, 0] += 0.1
+    return (unit / np.linalg.norm(unit, axis=1, keepdims=True)).astype(np.float32)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([16, 128, 1024]),
+    st.sampled_from([0.001, 0.1, 1.0]),
+    st.booleans(),
+    st.sampled_from([2, 64]),
+)
+def test_eight_bits_find_the_same_neighbours_as_thirty_two(seed, width, spread, sparse, most):
+    reference, query = families(1, 300, width, spread), families(seed, 40, width, spread, sparse)
+    expected = find_nearest(query, reference, 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nearest, "MOST_CANDIDATES", most)
+        patch.setattr(nearest, "FEWEST_WORTH", 1)
+        found = find_nearest(query, reference, 5, Shortlist(reference))
+    np.testing.assert_array_equal(found.row, expected.row)
+    np.testing.assert_array_equal(found.similarity, expected.similarity)
+
+
+def test_eight_bit_products_are_off_by_less_than_they_say():
+    reference, query = families(1, 500, 1024, 1.0), families(2, 500, 1024, 1.0, sparse=True)
+    product, error = Shortlist(reference).products(query)
+    off = np.abs(product - query.astype(np.float64) @ reference.T.astype(np.float64)).max(axis=1)
+    assert (off < error).all()
+    assert (off > error / 50).all()  # or it would say nothing
+
+
+def test_an_index_large_enough_takes_eight_bits(monkeypatch):
+    index, query = fitted(), proteins(2, 50).embeddings.matrix
+    expected = index.score(query)
+    monkeypatch.setattr(novelty, "SMALLEST_WORTH", 100)
+    monkeypatch.setattr(nearest, "FEWEST_WORTH", 50)
+    taken = fitted()
+    np.testing.assert_array_equal(taken.score(query), expected)
+    assert taken._shortlist is not None
+    assert index._shortlist is None
+
+
 def test_a_score_never_depends_on_the_company_or_the_block(monkeypatch):
     index, query = fitted(), proteins(2, 50).embeddings.matrix
     together = index.score(query)
     alone = np.concatenate([index.score(query[row : row + 1]) for row in range(50)])
     np.testing.assert_array_equal(alone, together)
-    monkeypatch.setattr(novelty, "BLOCK_PRODUCTS", 7 * 120)
-    monkeypatch.setattr(novelty, "EXACT_PAIRS", 5)
+    monkeypatch.setattr(nearest, "BLOCK_PRODUCTS", 7 * 120)
+    monkeypatch.setattr(nearest, "EXACT_PAIRS", 5)
     np.testing.assert_array_equal(index.score(query), together)
 
 

@@ -94,9 +94,6 @@ async def start(
             raise HTTPException(422, "the file is empty")
         (folder / UPLOADED).replace(state.jobs.input(folder.name, name))
         job = state.jobs.add(folder.name, name, state.settings.max_waiting)
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise HTTPException(507, f"the file could not be kept: {error.strerror}") from None
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

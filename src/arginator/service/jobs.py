@@ -10,39 +10,21 @@ import secrets
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from arginator.service.job_table import connect, hold_table
 
 State = Literal["queued", "running", "succeeded", "failed", "cancelled", "expired", "removed"]
 WAITING: State = "queued"
 ENDED: tuple[State, ...] = ("succeeded", "failed", "cancelled")
 STATES: tuple[State, ...] = ("queued", "running", *ENDED, "expired", "removed")
 ID_BYTES = 16  # 128 random bits
-BUSY_S = 10.0  # how long a writer waits for another
 MOST_ATTEMPTS = 5
 REMEMBERED = 10  # times as long as files are kept
-TABLE, RESULT, PLOT = "jobs.sqlite3", "result.parquet", "plot.svg"
+RESULT, PLOT = "result.parquet", "plot.svg"
 GAVE_UP = f"the process that worked on it died {MOST_ATTEMPTS} times"
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
-  number INTEGER PRIMARY KEY AUTOINCREMENT,
-  id TEXT NOT NULL UNIQUE,
-  name TEXT NOT NULL,
-  state TEXT NOT NULL,
-  created REAL NOT NULL,
-  started REAL,
-  ended REAL,
-  done INTEGER NOT NULL DEFAULT 0,
-  total INTEGER,
-  attempts INTEGER NOT NULL DEFAULT 0,
-  worker INTEGER,
-  problem TEXT
-);
-CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state, number);
-"""
 COLUMNS = "id, name, state, created, started, ended, done, total, problem"
 
 
@@ -81,9 +63,7 @@ class Jobs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        with self._connect() as table:
-            table.execute("PRAGMA journal_mode = WAL")
-            table.executescript(SCHEMA)
+        self._held = hold_table(folder)
 
     def files(self, job_id: str) -> Path:
         """Return the folder of a job's files."""
@@ -101,7 +81,7 @@ class Jobs:
 
     def add(self, job_id: str, name: str, most_waiting: int) -> Job | None:
         """Let a job wait whose input stands in its folder; None if too many wait."""
-        with self._connect() as table:
+        with connect(self.folder) as table:
             table.execute("BEGIN IMMEDIATE")
             (waiting,) = table.execute(
                 "SELECT count(*) FROM jobs WHERE state = ?", (WAITING,)
@@ -116,13 +96,13 @@ class Jobs:
 
     def find(self, job_id: str) -> Job | None:
         """Return a job; None if there never was one of that id, or it is long gone."""
-        with self._connect() as table:
+        with connect(self.folder) as table:
             row = table.execute(f"SELECT {COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()
         return Job(*row) if row else None
 
     def count(self) -> dict[State, int]:
         """Return how many jobs are in each state."""
-        with self._connect() as table:
+        with connect(self.folder) as table:
             found = dict(table.execute("SELECT state, count(*) FROM jobs GROUP BY state"))
         return {state: found.get(state, 0) for state in STATES}
 
@@ -132,7 +112,7 @@ class Jobs:
         One whose worker died too often fails instead.
         """
         first = "SELECT id, attempts FROM jobs WHERE state = 'queued' ORDER BY number LIMIT 1"
-        with self._connect() as table:
+        with connect(self.folder) as table:
             if table.execute(first).fetchone() is None:
                 return None  # without a lock, since workers look all the time
             table.execute("BEGIN IMMEDIATE")
@@ -151,7 +131,7 @@ class Jobs:
 
     def progress(self, job_id: str, done: int, total: int | None) -> bool:
         """Write down how far a job is; return whether it is still wanted."""
-        with self._connect() as table:
+        with connect(self.folder) as table:
             changed = table.execute(
                 "UPDATE jobs SET done = ?, total = ? WHERE id = ? AND state = 'running'",
                 (done, total, job_id),
@@ -160,12 +140,12 @@ class Jobs:
 
     def end(self, job_id: str, state: State, problem: str | None = None) -> None:
         """End a running job, unless it has been cancelled meanwhile."""
-        with self._connect() as table:
+        with connect(self.folder) as table:
             _end(table, job_id, state, problem)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job that has not ended."""
-        with self._connect() as table:
+        with connect(self.folder) as table:
             table.execute(
                 "UPDATE jobs SET state = 'cancelled', ended = ? "
                 "WHERE id = ? AND state IN ('queued', 'running')",
@@ -179,7 +159,7 @@ class Jobs:
             worker: Its process id; None for all workers.
             died: Whether it died at its work, which the job may have caused and which is counted.
         """
-        with self._connect() as table:
+        with connect(self.folder) as table:
             return table.execute(
                 "UPDATE jobs SET state = 'queued', worker = NULL, started = NULL, done = 0, "
                 "attempts = attempts - ?2 WHERE state = 'running' AND (worker = ?1 OR ?1 IS NULL)",
@@ -188,7 +168,7 @@ class Jobs:
 
     def overdue(self, seconds: float) -> list[tuple[str, int]]:
         """Return running jobs that take longer than that, and their workers."""
-        with self._connect() as table:
+        with connect(self.folder) as table:
             return table.execute(
                 "SELECT id, worker FROM jobs WHERE state = 'running' AND started < ?",
                 (time.time() - seconds,),
@@ -200,7 +180,7 @@ class Jobs:
         Their rows stay ten times as long, and until the next call, to tell what is gone from what
         never was.
         """
-        with self._connect() as table:
+        with connect(self.folder) as table:
             table.execute(
                 "DELETE FROM jobs WHERE state IN ('expired', 'removed') AND ended < ?",
                 (time.time() - REMEMBERED * 3600 * hours,),
@@ -219,23 +199,17 @@ class Jobs:
 
     def remove(self, job_id: str) -> None:
         """Remove a job that has ended, with its files."""
-        with self._connect() as table:
+        with connect(self.folder) as table:
             table.execute("UPDATE jobs SET state = 'removed' WHERE id = ?", (job_id,))
         shutil.rmtree(self.files(job_id), ignore_errors=True)
 
     def sweep(self) -> None:
         """Remove folders that belong to no job, as a killed process leaves them."""
-        with self._connect() as table:
+        with connect(self.folder) as table:
             known = {job_id for (job_id,) in table.execute("SELECT id FROM jobs")}
         for path in (self.folder / "files").glob("*"):
             if path.name not in known:
                 shutil.rmtree(path, ignore_errors=True)
-
-    @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        """Open the table for one transaction."""
-        with closing(sqlite3.connect(self.folder / TABLE, timeout=BUSY_S)) as table, table:
-            yield table
 
 
 def _end(table: sqlite3.Connection, job_id: str, state: State, problem: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +17,7 @@ from arginator.errors import ArginatorError, DataError, ParamsError
 
 MEDIA_TYPE = "application/problem+json"
 INFERENCE = "/v2"  # routes whose errors have the shape that their protocol says
+FULL = (errno.ENOSPC, errno.EDQUOT)
 LONGEST = 500  # characters of a detail
 
 
@@ -69,6 +71,7 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(ArginatorError, _answer_own)
+    app.add_exception_handler(OSError, _answer_system)
     app.add_exception_handler(Exception, _answer_bug)
 
 
@@ -100,6 +103,14 @@ async def _answer_own(request: Request, error: Exception) -> Response:
     """Answer what the library says about an input, or about the service's own models."""
     status = 422 if isinstance(error, DataError | ParamsError) else 500
     return answer_problem(status, str(error), request.url.path)
+
+
+async def _answer_system(request: Request, error: Exception) -> Response:
+    """Answer that the disk is full; any other fault of the system is the service's own."""
+    assert isinstance(error, OSError)
+    if error.errno not in FULL:
+        raise error
+    return answer_problem(507, "the disk of the service is full; come again", request.url.path)
 
 
 async def _answer_bug(request: Request, _error: Exception) -> Response:

@@ -56,7 +56,8 @@ class Supervisor:
         for process in self._processes:
             if process.returncode is None:
                 process.kill()
-        self._jobs.release()
+        with suppress(OSError):  # on a full disk the next start does it
+            self._jobs.release()
 
     async def _keep(self) -> None:
         """Run one worker after another."""
@@ -67,11 +68,21 @@ class Supervisor:
             self._processes.add(process)
             status = await process.wait()
             self._processes.discard(process)
-            number = self._jobs.release(process.pid, died=True)
-            logger.warning("a worker ended with status %s; %s jobs wait again", status, number)
+            logger.warning("a worker ended with status %s; its job waits again", status)
+            await self._give_up(process.pid)
             lived_long = time.monotonic() - born > SHORT_S
             delay_s = FIRST_DELAY_S if lived_long else min(2 * delay_s, LONGEST_DELAY_S)
             await asyncio.sleep(delay_s)
+
+    async def _give_up(self, worker: int) -> None:
+        """Let the job of a dead worker wait again, as soon as the disk takes it."""
+        while True:
+            try:
+                self._jobs.release(worker, died=True)
+            except OSError:
+                await asyncio.sleep(LOOK_S)
+            else:
+                return
 
     async def _spawn(self) -> Process:
         """Start a worker."""
@@ -86,12 +97,17 @@ class Supervisor:
         swept = 0.0
         while True:
             await asyncio.sleep(LOOK_S)
-            limit_s = self._settings.job_seconds
-            for job_id, worker in self._jobs.overdue(limit_s):
-                self._jobs.end(job_id, "failed", f"took longer than {limit_s:,.0f} s")
-                for process in self._processes:
-                    if process.pid == worker:
-                        process.kill()
-            if time.monotonic() - swept > SWEEP_S:
-                swept = time.monotonic()
-                self._jobs.forget(self._settings.keep_hours, self._settings.max_kept)
+            with suppress(OSError):  # on a full disk the next look does it
+                self._end_overdue()
+                if time.monotonic() - swept > SWEEP_S:
+                    swept = time.monotonic()
+                    self._jobs.forget(self._settings.keep_hours, self._settings.max_kept)
+
+    def _end_overdue(self) -> None:
+        """End jobs that take too long, with the workers that are at them."""
+        limit_s = self._settings.job_seconds
+        for job_id, worker in self._jobs.overdue(limit_s):
+            self._jobs.end(job_id, "failed", f"took longer than {limit_s:,.0f} s")
+            for process in self._processes:
+                if process.pid == worker:
+                    process.kill()

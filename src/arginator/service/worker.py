@@ -12,7 +12,7 @@ import os
 import resource
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from arginator.service.plots import TrainingMap
 from arginator.vector_files import vector_format
 
 IDLE_S = 0.05
+FULL_DISK_S = 1.0  # between two tries
 GZIP = b"\x1f\x8b"
 BATCH = 1024  # proteins between two looks at whether a job is still wanted
 MAX_FILE_BYTES = 8 * 2**30
@@ -71,13 +72,32 @@ class Worker:
         own = os.getpid()
         try:
             while True:
-                job = self._jobs.claim(own)
-                if job is None:
-                    time.sleep(IDLE_S)
-                elif job.state == "running":
-                    self.do(job)
+                try:
+                    self._do_next(own)
+                except OSError:
+                    self._wait_for_room(own)
         finally:
             self._jobs.release(own)
+
+    def _do_next(self, own: int) -> None:
+        """Do a job if one waits.
+
+        Raises:
+            OSError: The table of jobs cannot be written, the disk being full.
+        """
+        job = self._jobs.claim(own)
+        if job is None:
+            time.sleep(IDLE_S)
+        elif job.state == "running":
+            self.do(job)
+
+    def _wait_for_room(self, own: int) -> None:
+        """Let the job that this process has wait again, as soon as the disk takes it."""
+        while True:
+            time.sleep(FULL_DISK_S)
+            with suppress(OSError):
+                self._jobs.release(own)
+                return
 
     def do(self, job: Job) -> None:
         """Score the proteins of a job and end it, whatever its input is like."""

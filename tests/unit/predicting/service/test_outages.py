@@ -104,3 +104,43 @@ def test_two_services_do_not_share_a_folder(serve, models, tmp_path):
         f"arginator: {tmp_path}/jobs: is in use by another service; "
         "name another folder with --data\n"
     )
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Give a folder on a file system of its own that holds 4 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no file system may be mounted here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_is_said_and_everything_works_once_there_is_room(
+    serve, small_disk, fasta, predicted
+):
+    server, content = serve(data=small_disk / "jobs"), fasta(20).encode()
+    too_large = server.client.post("/v1/jobs", content=b">a\n" + b"M" * 6 * 2**20)
+    assert too_large.status_code == 507, too_large.text
+    done = server.start(content)
+    expect_all(server, [done], predicted("q.fasta", content, "tsv"))
+    waiting = server.start(fasta(3000).encode())
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(512)):
+                pass
+        except OSError:
+            pass
+    for _ in range(5):
+        answer = server.client.post("/v1/jobs", content=content)
+        assert answer.status_code == 507, answer.text
+        assert server.client.get(done["links"]["self"]).json()["state"] == "succeeded"
+        time.sleep(0.3)
+    filler.unlink()
+    assert server.follow(waiting)["state"] in ("succeeded", "failed")
+    expect_all(server, [server.start(content)], predicted("q.fasta", content, "tsv"))
+    assert "Traceback" not in server.log.read_text()
