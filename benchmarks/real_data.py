@@ -1,6 +1,6 @@
 """Run the whole pipeline on real proteins and print its scores, times and memory.
 
-    python benchmarks/real_data.py --data FOLDER [--only amrfinder|own|toxins|held_out]
+    python benchmarks/real_data.py --data FOLDER [--only amrfinder|own|toxins|held_out ...]
                                    [--studies gap|learning_curve|ablation|leave_out ...]
 
 FOLDER holds `amrfinder/AMRProt`, `hydrolases/hydrolases.fasta.gz` and `prott5_toxins/*.h5`. Each
@@ -166,12 +166,12 @@ def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the real data")
-    parser.add_argument("--only", choices=[*RUNS], help="run one of them")
+    parser.add_argument("--only", nargs="+", choices=RUNS, default=RUNS, help="run some of them")
     parser.add_argument("--studies", nargs="+", choices=TABLES, default=[], help="run them too")
     args = parser.parse_args()
     print(machine())
     for name, lay_out in RUNS.items():
-        if args.only in (None, name):
+        if name in args.only:
             with fresh_clone() as clone:
                 report(name, lay_out(args.data, clone), clone)
                 if name == "held_out":
