@@ -24,15 +24,12 @@ SHAPES: tuple[Shape, ...] = ((2048, 2048, 2048), (1024, 1024, 256), (1024, 256, 
 SQUARE = SHAPES[0]
 KINDS = {"sgemm": torch.float32, "bf16": torch.bfloat16}
 STREAM_NUMBERS = 2**25  # 128 MiB of float32 an array, far more than any cache
-FEWEST_RUNS = 5
 
 
 def best_seconds(work: Callable[[], object], seconds: float) -> float:
-    """Return the shortest time of `work`, repeated for `seconds` after warming up."""
-    work()
-    end = time.perf_counter() + seconds
+    """Return the shortest time of `work`, repeated for `seconds`; at least once."""
     times: list[float] = []
-    while time.perf_counter() < end or len(times) < FEWEST_RUNS:
+    while not times or sum(times) < seconds:
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
@@ -119,7 +116,7 @@ def product_rows(threads: int, seconds: float) -> list[tuple[str, ...]]:
             every = in_own_process(work, kind, shape, threads, seconds)
             name = f"{kind} {' × '.join(map(str, shape))}"
             unit = "GOP/s" if kind == "int8" else "GFLOP/s"
-            rows.append((name, unit, f"{one:.0f}", f"{every:.0f}"))
+            rows.append((name, unit, f"{one:,.1f}", f"{every:,.1f}"))
     return rows
 
 
