@@ -56,6 +56,15 @@ class Shortlist:
         step = np.abs(query).max(axis=1).astype(np.float64) / steps
         return product, DEVIATIONS * np.sqrt((step**2 + coarsest**2) / 12)
 
+    def warm_up(self) -> None:
+        """Make what the products need."""
+        _ = self._session
+
+    @property
+    def ready(self) -> bool:
+        """Whether what the products need is made, which takes a while."""
+        return "_session" in self.__dict__
+
     @cached_property
     def _session(self) -> tuple[ort.InferenceSession, int, float]:
         """Products on one thread, the steps of a query, and the widest step of a reference."""
@@ -94,7 +103,8 @@ def find_nearest(
     row = np.tile(np.arange(neighbours), (len(query), 1))
     similarity = np.zeros((len(query), neighbours))
     some = np.flatnonzero(query.any(axis=1))
-    shortlist = shortlist if len(some) >= FEWEST_WORTH else None
+    if shortlist is not None and len(some) < FEWEST_WORTH and not shortlist.ready:
+        shortlist = None
     rows = max(1, BLOCK_PRODUCTS // len(reference))
     for start in range(0, len(some), rows):
         block = some[start : start + rows]

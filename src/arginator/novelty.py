@@ -69,6 +69,11 @@ class NoveltyIndex:
         query = unit_rows(matrix, self.mean)
         return find_nearest(query, self._reference, neighbours, self._shortlist)
 
+    def warm_up(self) -> None:
+        """Make now what makes a search faster from the first on; what it finds stays the same."""
+        if self._shortlist is not None:
+            self._shortlist.warm_up()
+
     @cached_property
     def _shortlist(self) -> Shortlist | None:
         """What finds the nearest faster, where there are many training proteins."""

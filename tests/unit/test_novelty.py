@@ -123,6 +123,16 @@ def test_an_index_large_enough_takes_eight_bits(monkeypatch):
     assert index._shortlist is None
 
 
+def test_few_proteins_take_eight_bits_once_warm(monkeypatch):
+    monkeypatch.setattr(novelty, "SMALLEST_WORTH", 100)
+    index, query = fitted(), proteins(2, 3).embeddings.matrix
+    cold = index.score(query)
+    assert not index._shortlist.ready
+    index.warm_up()
+    assert index._shortlist.ready
+    np.testing.assert_array_equal(index.score(query), cold)
+
+
 def test_a_score_never_depends_on_the_company_or_the_block(monkeypatch):
     index, query = fitted(), proteins(2, 50).embeddings.matrix
     together = index.score(query)

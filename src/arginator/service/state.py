@@ -42,6 +42,7 @@ class State:
         self.models = _snapshot(settings.models, settings.data / SNAPSHOT)
         bundles = load_bundles(self.models, threads=1)
         self.predictor = Predictor(bundles)
+        self.predictor.warm_up()
         self._quick = Predictor(bundles, neighbours=False)
         self._reader = InputReader(
             self.predictor.embedder, self.predictor.width, FastaOptions(on_invalid="skip")
