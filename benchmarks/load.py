@@ -77,6 +77,11 @@ class Paced(Asking):
 
     wait_time = constant_throughput(PACED_A_SECOND / PACED_USERS)
 
+    def on_start(self) -> None:
+        """Begin at a time of its own, so that not all ask at once."""
+        super().on_start()
+        time.sleep(random.uniform(0, PACED_USERS / PACED_A_SECOND))
+
     @task
     def one(self) -> None:
         """Ask for one vector."""
