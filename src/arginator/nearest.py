@@ -14,7 +14,6 @@ EXACT_PAIRS = 128  # pairs computed exactly at a time, likewise
 DEVIATIONS = 7  # standard deviations by which an 8-bit product may be off
 MOST_CANDIDATES = 64  # of a query, beyond which its float32 products are faster
 SMALLEST_WORTH = 2**20  # numbers in the references from which 8-bit products are faster
-FEWEST_WORTH = 64  # queries that are worth the time until the first 8-bit product
 
 
 class Nearest(NamedTuple):
@@ -32,9 +31,11 @@ class Nearest(NamedTuple):
 class Shortlist:
     """References whose cosines with a query are computed in whole numbers.
 
-    The rounding errors of the d products of a cosine are independent, each even within half a
-    step of query and reference, so that their sum exceeds 7 standard deviations with a probability
-    below exp(-7² / 2), 2e-11 (Hoeffding's bound; a uniform error is as narrow as its variance).
+    Were the rounding errors of the d products of a cosine independent, each even within half a step
+    of query and reference, their sum would exceed 7 standard deviations with a probability below
+    exp(-7² / 2), 2e-11 (Hoeffding's bound; a uniform error is as narrow as its variance). Vectors
+    that one number dominates, next to which the others round to zero, are no such case: of nearly
+    equal references a farther one may then be named. Either way a query's products are its own.
 
     Args:
         reference: Rows of length 1 or 0.
@@ -59,11 +60,6 @@ class Shortlist:
     def warm_up(self) -> None:
         """Make what the products need."""
         _ = self._session
-
-    @property
-    def ready(self) -> bool:
-        """Whether what the products need is made, which takes a while."""
-        return "_session" in self.__dict__
 
     @cached_property
     def _session(self) -> tuple[ort.InferenceSession, int, float]:
@@ -103,8 +99,6 @@ def find_nearest(
     row = np.tile(np.arange(neighbours), (len(query), 1))
     similarity = np.zeros((len(query), neighbours))
     some = np.flatnonzero(query.any(axis=1))
-    if shortlist is not None and len(some) < FEWEST_WORTH and not shortlist.ready:
-        shortlist = None
     rows = max(1, BLOCK_PRODUCTS // len(reference))
     for start in range(0, len(some), rows):
         block = some[start : start + rows]

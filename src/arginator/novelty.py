@@ -70,7 +70,7 @@ class NoveltyIndex:
         return find_nearest(query, self._reference, neighbours, self._shortlist)
 
     def warm_up(self) -> None:
-        """Make now what makes a search faster from the first on; what it finds stays the same."""
+        """Make now what the first search would wait for."""
         if self._shortlist is not None:
             self._shortlist.warm_up()
 

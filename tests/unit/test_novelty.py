@@ -98,7 +98,6 @@ def test_eight_bits_find_the_same_neighbours_as_thirty_two(seed, width, spread, 
     expected = find_nearest(query, reference, 5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nearest, "MOST_CANDIDATES", most)
-        patch.setattr(nearest, "FEWEST_WORTH", 1)
         found = find_nearest(query, reference, 5, Shortlist(reference))
     np.testing.assert_array_equal(found.row, expected.row)
     np.testing.assert_array_equal(found.similarity, expected.similarity)
@@ -116,21 +115,24 @@ def test_an_index_large_enough_takes_eight_bits(monkeypatch):
     index, query = fitted(), proteins(2, 50).embeddings.matrix
     expected = index.score(query)
     monkeypatch.setattr(novelty, "SMALLEST_WORTH", 100)
-    monkeypatch.setattr(nearest, "FEWEST_WORTH", 50)
     taken = fitted()
     np.testing.assert_array_equal(taken.score(query), expected)
     assert taken._shortlist is not None
     assert index._shortlist is None
 
 
-def test_few_proteins_take_eight_bits_once_warm(monkeypatch):
-    monkeypatch.setattr(novelty, "SMALLEST_WORTH", 100)
-    index, query = fitted(), proteins(2, 3).embeddings.matrix
-    cold = index.score(query)
-    assert not index._shortlist.ready
-    index.warm_up()
-    assert index._shortlist.ready
-    np.testing.assert_array_equal(index.score(query), cold)
+@pytest.mark.parametrize("outlier", [0.0, 30.0])
+def test_eight_bit_products_never_depend_on_the_company(outlier):
+    reference, query = families(1, 300, 128, 0.01), families(2, 60, 128, 0.01)
+    for rows in (reference, query):
+        rows[:, 3] += np.float32(outlier)
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    shortlist = Shortlist(reference)
+    together = find_nearest(query, reference, 5, shortlist)
+    for row in range(len(query)):
+        alone = find_nearest(query[row : row + 1], reference, 5, shortlist)
+        np.testing.assert_array_equal(alone.row[0], together.row[row])
+        np.testing.assert_array_equal(alone.similarity[0], together.similarity[row])
 
 
 def test_a_score_never_depends_on_the_company_or_the_block(monkeypatch):
