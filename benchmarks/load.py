@@ -5,34 +5,33 @@
 Starts `arginator serve` with the bundles of the record and lets Locust's users ask the real routes
 without pause: single vectors, ten sequences, and jobs of a thousand proteins with their results.
 One line a route and number of users: requests a second, p50, p95 and p99 in milliseconds, failures,
-and the peak memory of the service with its workers. `paced` asks for single vectors a hundred times
-a second, spread evenly, which is what the latency of a service should be judged by. Locust runs on
-the same machine and takes its share of the processors.
+and the peak memory of the service with its workers so far. `paced` asks for single vectors a
+hundred times a second, spread evenly, which is what the latency of a service should be judged by.
+The first seconds of each line do not count. Locust runs on the same machine and takes its share of
+the processors.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-import random
-import socket
-import subprocess
-import sys
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import psutil
-from locust import HttpUser, between, constant_throughput, task
+from locust import FastHttpUser, between, constant_throughput, task
 from locust.env import Environment
 from measuring import machine, markdown
+from serving import make_sequence, start_service
 
 WIDTH = 1024
-RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
 PACED_A_SECOND, PACED_USERS = 100, 20
+PLACES = itertools.count()  # of paced users within a round
+WARM_UP_S = 3.0
 HEADER = (
     "users",
     "route",
@@ -45,11 +44,6 @@ HEADER = (
 )
 
 
-def make_sequence(length_aa: int) -> str:
-    """Return random residues."""
-    return "".join(random.choices(RESIDUES, k=length_aa))
-
-
 def make_vector() -> list[float]:
     """Return a random vector of length 1, in sixteen bits as files have them."""
     vector = np.random.default_rng().standard_normal(WIDTH)
@@ -57,7 +51,7 @@ def make_vector() -> list[float]:
     return numbers
 
 
-class Asking(HttpUser):
+class Asking(FastHttpUser):
     """Someone who asks for single proteins and waits for each answer."""
 
     abstract = True
@@ -80,7 +74,7 @@ class Paced(Asking):
     def on_start(self) -> None:
         """Begin at a time of its own, so that not all ask at once."""
         super().on_start()
-        time.sleep(random.uniform(0, PACED_USERS / PACED_A_SECOND))
+        time.sleep(next(PLACES) / PACED_A_SECOND)
 
     @task
     def one(self) -> None:
@@ -113,7 +107,9 @@ class Busy(Asking):
             "/v1/jobs", data=text, name="start a job", catch_response=True
         ) as answer:
             if answer.status_code == 429:
+                answer.request_meta["name"] = "start a job, put off (429)"
                 answer.success()  # it says to come later, which is what it should
+                time.sleep(float(answer.headers["retry-after"]))
                 return
         links = answer.json()["links"]
         while (state := self.client.get(links["self"], name="look at a job").json()["state"]) in (
@@ -133,11 +129,15 @@ class Busy(Asking):
         )
 
 
-def measure(user: type[HttpUser], users: int, seconds: float, host: str) -> dict[str, list[str]]:
+def measure(
+    user: type[FastHttpUser], users: int, seconds: float, host: str
+) -> dict[str, list[str]]:
     """Let users ask for a while and return a line a route."""
     environment = Environment(user_classes=[user], host=host)
     runner = environment.create_local_runner()
     runner.start(users, spawn_rate=users)
+    time.sleep(WARM_UP_S)
+    environment.stats.reset_all()
     runner.greenlet.join(timeout=seconds)
     runner.quit()
     lines = {}
@@ -151,30 +151,12 @@ def measure(user: type[HttpUser], users: int, seconds: float, host: str) -> dict
     return lines
 
 
-def watch(process: psutil.Process, peak: list[float], stop: threading.Event) -> None:
-    """Note the most memory that a process and its children ever have, in MiB."""
-    while not stop.wait(0.2):
-        try:
-            family = [process, *process.children(recursive=True)]
-            peak[0] = max(peak[0], sum(one.memory_info().rss for one in family) / 2**20)
-        except psutil.NoSuchProcess:
-            continue
-
-
-def start_service(folder: str, models: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """Start the service and return it with its address."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    words = [str(Path(sys.executable).with_name("arginator")), "serve", "--bundle", str(models)]
-    words += ["--port", str(port), "--data", folder, "--jobs-a-minute", "100000"]
-    process = subprocess.Popen(words)
-    for _ in range(600):
-        with socket.socket() as one:
-            if one.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
-    return process, f"http://127.0.0.1:{port}"
+def family_peak_mib(process: psutil.Process) -> float:
+    """Return the most memory that a process and its living children ever had, each for itself."""
+    family = [process, *process.children(recursive=True)]
+    texts = [Path(f"/proc/{one.pid}/status").read_text() for one in family]
+    lines = [line for text in texts for line in text.splitlines() if line.startswith("VmHWM")]
+    return sum(int(line.split()[1]) for line in lines) / 1024
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -184,19 +166,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--models", type=Path, default=Path("models"))
     args = parser.parse_args(argv)
-    rows, peak, stop = [], [0.0], threading.Event()
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         process, host = start_service(folder, args.models)
-        watching = threading.Thread(target=watch, args=(psutil.Process(process.pid), peak, stop))
-        watching.start()
-        plans: list[tuple[str, type[HttpUser], int]] = [("paced", Paced, PACED_USERS)]
+        plans: list[tuple[str, type[FastHttpUser], int]] = [("paced", Paced, PACED_USERS)]
         plans += [(str(users), Busy, users) for users in args.users]
         for name, user, users in plans:
-            peak[0] = 0.0
-            for route, line in measure(user, users, args.seconds, host).items():
-                rows.append((name, route, *line, f"{peak[0]:,.0f}"))
-        stop.set()
-        watching.join()
+            lines = measure(user, users, args.seconds, host)
+            peak = f"{family_peak_mib(psutil.Process(process.pid)):,.0f}"
+            rows += [(name, route, *line, peak) for route, line in lines.items()]
         process.terminate()
         process.wait()
     print(machine() + "\n")

@@ -18,6 +18,8 @@ import numpy as np
 import torch
 from measuring import in_own_process, machine, markdown
 
+from arginator.onnx_graphs import serialize_integer_product
+
 Shape = tuple[int, int, int]  # rows, inputs and outputs of a product
 
 SHAPES: tuple[Shape, ...] = ((2048, 2048, 2048), (1024, 1024, 256), (1024, 256, 128))
@@ -57,33 +59,11 @@ def integer_product(_: str, shape: Shape, threads: int, seconds: float) -> float
     options.intra_op_num_threads = threads
     weight = rng.integers(-63, 64, (inputs, outputs), dtype=np.int8)
     session = onnxruntime.InferenceSession(
-        integer_model(weight), options, providers=["CPUExecutionProvider"]
+        serialize_integer_product(weight), options, providers=["CPUExecutionProvider"]
     )
     vectors = {"vectors": rng.integers(1, 256, (rows, inputs), dtype=np.uint8)}
     best = best_seconds(lambda: session.run(None, vectors), seconds)
     return 2e-9 * rows * inputs * outputs / best
-
-
-def integer_model(weight: np.ndarray) -> bytes:
-    """Return an ONNX model of one MatMulInteger, as the compressed model has it."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    inputs, outputs = weight.shape
-    node = helper.make_node("MatMulInteger", ["vectors", "weight", "centre"], ["product"])
-    graph = helper.make_graph(
-        [node],
-        "product",
-        [helper.make_tensor_value_info("vectors", TensorProto.UINT8, ["n", inputs])],
-        [helper.make_tensor_value_info("product", TensorProto.INT32, ["n", outputs])],
-        [
-            numpy_helper.from_array(weight, "weight"),
-            numpy_helper.from_array(np.array(128, dtype=np.uint8), "centre"),
-        ],
-    )
-    opset = helper.make_opsetid("", 20)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=9)
-    serialised: bytes = model.SerializeToString()
-    return serialised
 
 
 def numpy_copy(threads: int, seconds: float) -> float:

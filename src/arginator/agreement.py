@@ -106,6 +106,6 @@ def _first(
 
 def _ask(models_folder: Path, model: str, proteins: Prepared) -> Opinion:
     """Return what one model of a task says."""
-    calibrated = load_calibrated(models_folder)[model]
-    raw = calibrated.raw(proteins.embeddings.matrix)
-    return form_opinion(raw, calibrated.calibration, calibrated.conformal)
+    known = load_calibrated(models_folder)[model]
+    raw = known.raw(proteins.embeddings.matrix)
+    return form_opinion(known.calibrate(raw), known.sets(raw), known.conformal)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from arginator.calibration import Calibration
 from arginator.conformal import Conformal
 
 UNCLEAR = "unclear"
@@ -50,17 +49,22 @@ class Opinion:
 
 
 def form_opinion(
-    raw: Float[np.ndarray, "n k"], calibration: Calibration, conformal: Conformal
+    calibrated: Float[np.ndarray, "n k"], member: Bool[np.ndarray, "n k"], conformal: Conformal
 ) -> Opinion:
-    """Return what a model with these probabilities of its own says.
+    """Return what one model says.
 
     A class that had too few proteins to be ruled out is in every set and tells nothing; it counts
     as possible only where it is the most probable.
+
+    Args:
+        calibrated: Its calibrated probabilities.
+        member: Its conformal sets.
+        conformal: The rule of the sets.
     """
-    top = calibration.apply(raw).argmax(axis=1)
+    top = calibrated.argmax(axis=1)
     telling = np.array([name in conformal.quantile for name in conformal.classes])
     most_probable = np.arange(len(conformal.classes)) == top[:, None]
-    return Opinion(conformal.classes, top, conformal.sets(raw) & (telling | most_probable))
+    return Opinion(conformal.classes, top, member & (telling | most_probable))
 
 
 def combine_opinions(

@@ -18,7 +18,7 @@ FORMATS = ("tsv", "csv", "jsonl", "parquet", "hamronization", "mqc")
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line `argv`, by default the process's own."""
     args = _parser().parse_args(argv)
-    run(partial(args.command, args))
+    run(partial(args.command, args), outlives_parent=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,6 +119,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     add("--jobs-a-minute", type=_positive, default=600, help="of one client (default: 600)")
     add("--job-memory", type=_positive, default=4096, help="MiB of a worker (default: 4096)")
     add("--keep-hours", type=float, default=24.0, help="for ended jobs (default: 24)")
+    add("--client-timeout", type=_positive, default=30, help="s of silence (default: 30)")
     parser.set_defaults(command=_serve)
 
 

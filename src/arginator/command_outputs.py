@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from arginator.errors import DataError
@@ -38,3 +38,27 @@ def settle_output(path: Path, inputs: Iterable[Path], *, force: bool) -> Path:
             return target
     except OSError as error:
         raise DataError(path, f"cannot be written ({error.strerror})", "choose another") from None
+
+
+def refuse_to_replace(
+    outputs: Iterable[Path], inputs: Sequence[Path], is_foreign: Callable[[Path], bool]
+) -> None:
+    """Raise unless each output is new, or an earlier one of its kind.
+
+    Args:
+        outputs: Files that a command may write.
+        inputs: Files that it reads.
+        is_foreign: What tells whether a file that exists is none of its kind.
+
+    Raises:
+        DataError: An output is an input too, or something else.
+    """
+    read = {(one.stat().st_dev, one.stat().st_ino) for one in inputs if one.exists()}
+    for path in outputs:
+        if not path.exists():
+            continue
+        if (path.stat().st_dev, path.stat().st_ino) in read:
+            raise DataError(path, "is one of the inputs too", "name another folder")
+        if is_foreign(path):
+            problem = "exists already, and is no output of this command"
+            raise DataError(path, problem, "name another folder or pass --force")

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from arginator.errors import ArginatorError, DataError
 
 THREADS = 2
-"""Threads of matrix products, everywhere and always: sums depend on how they are divided."""
+"""Threads of matrix products in every stage: sums depend on how they are divided."""
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -56,26 +56,34 @@ def parse_paths(
     return args
 
 
-def run(main: Callable[[], None]) -> None:
+def run(main: Callable[[], None], *, outlives_parent: bool = False) -> None:
     """Run an entry point and turn its errors into one line on stderr and an exit status.
 
     2: the command line or the input is at fault. 1: the run or its surroundings failed.
     130 and 143: stopped by Ctrl-C and SIGTERM, temporary files removed. Any other exception is a
     bug and keeps its traceback.
+
+    Args:
+        main: The entry point.
+        outlives_parent: Whether it goes on when the process that started it dies.
     """
     logging.basicConfig(level=logging.WARNING, format="arginator: %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGTERM, _stop)
-    die_with_parent(signal.SIGTERM)
+    if not outlives_parent:
+        die_with_parent(signal.SIGTERM)
     fix_threads(THREADS)
     try:
         main()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
     except ArginatorError as error:
         _fail(str(error), error.exit_status)
     except (OSError, MemoryError) as error:
+        _drop_output()
         _fail(_describe(error), 1)
 
 
@@ -91,6 +99,12 @@ def fix_threads(number: int) -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(number)
+
+
+def _drop_output() -> None:
+    """Let what is left for standard output go nowhere, so that it does not fail again at exit."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _flag(name: str) -> str:

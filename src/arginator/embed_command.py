@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from arginator import __version__
-from arginator.command_outputs import settle_output
+from arginator.command_outputs import refuse_to_replace, settle_output
 from arginator.embedded_files import read_fact, write_embedded
 from arginator.embedders import Embedded, Embedder, open_embedder
 from arginator.errors import ArginatorError, DataError, ModelError
@@ -51,16 +52,18 @@ def _embed_folder(args: argparse.Namespace, fasta: FastaOptions) -> None:
     Raises:
         ModelError: Some failed.
     """
-    files = deal([path for path in list_inputs([args.input]) if _is_fasta(path)], args.shard)
+    files = [path for path in list_inputs([args.input]) if _is_fasta(path)]
+    outputs = {path: args.output / f"{path.name}{SUFFIX}" for path in files}
+    if not args.force:
+        refuse_to_replace(outputs.values(), files, _is_foreign)
     embedder = open_embedder(args.model, args.revision, args.device)
     args.output.mkdir(parents=True, exist_ok=True)
-    failed = []
+    failed, files = [], deal(files, args.shard)
     for source in files:
-        output = args.output / f"{source.name}{SUFFIX}"
         try:
-            if not (output.exists() and read_fact(output, SOURCE) == hash_file(source)):
-                _embed_file(source, output, embedder, fasta)
-        except ArginatorError as error:
+            if not _is_done(outputs[source], _describe(source, embedder, fasta)):
+                _embed_file(source, outputs[source], embedder, fasta)
+        except (ArginatorError, OSError, MemoryError) as error:
             failed.append(str(error))
     if failed:
         problem = f"{len(failed):,} of {len(files):,} files failed (first: {failed[0]})"
@@ -68,22 +71,45 @@ def _embed_folder(args: argparse.Namespace, fasta: FastaOptions) -> None:
 
 
 def _is_fasta(path: Path) -> bool:
-    """Tell whether a file holds sequences."""
-    return path.stat().st_size > 0 and vector_format(path) is None
+    """Tell whether a file holds sequences; an empty one will be told of."""
+    return path.stat().st_size == 0 or vector_format(path) is None
+
+
+def _is_foreign(path: Path) -> bool:
+    """Tell whether a file is a sound one that this command did not write."""
+    try:
+        return read_fact(path, SOURCE) is None
+    except DataError:
+        return False
+
+
+def _is_done(output: Path, facts: Mapping[str, str]) -> bool:
+    """Tell whether an output has the vectors of all sequences, made in this way."""
+    if not output.exists() or _failed_path(output).exists():
+        return False
+    try:
+        return all((read_fact(output, name) or "") == fact for name, fact in facts.items())
+    except DataError:
+        return False
+
+
+def _describe(source: Path, embedder: Embedder, fasta: FastaOptions) -> dict[str, str]:
+    """Return what the vectors of a file depend on."""
+    options = json.dumps(astuple(fasta))
+    return {**embedder.facts, SOURCE: hash_file(source), "fasta_options": options}
 
 
 def _embed_file(source: Path, output: Path, embedder: Embedder, fasta: FastaOptions) -> None:
     """Embed the sequences of a file."""
     records = list(read_sequences(source, fasta))
     _check_names(source, records)
-    facts = {**embedder.facts, "created_by": f"arginator {__version__}", SOURCE: hash_file(source)}
-    job = {**facts, "fasta": [*astuple(fasta)]}
+    facts = {**_describe(source, embedder, fasta), "created_by": f"arginator {__version__}"}
     fields = [("id", pa.string()), ("vector", pa.list_(pa.float16(), embedder.width))]
-    with keep_rows(output, job, pa.schema(fields)) as kept:
+    with keep_rows(output, facts, pa.schema(fields)) as kept:
         failed = _embed(records, embedder, kept)
         with replacing(output) as temporary:
             write_embedded(kept.read(), facts, temporary)
-        _list_failed(failed, output)
+    _list_failed(failed, output)
 
 
 def _check_names(path: Path, records: Sequence[QuerySequence]) -> None:
@@ -123,13 +149,18 @@ def _rows(ids: Sequence[str], found: Embedded) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(ids), vectors], names=["id", "vector"])
 
 
+def _failed_path(output: Path) -> Path:
+    """Return where the sequences without a vector are listed."""
+    return output.with_name(output.name + FAILED_SUFFIX)
+
+
 def _list_failed(failed: Iterable[tuple[QuerySequence, str]], output: Path) -> None:
     """Write which sequences have no vector and why, or remove an older list.
 
     Raises:
         ModelError: There are some.
     """
-    path = output.with_name(output.name + FAILED_SUFFIX)
+    path = _failed_path(output)
     lines = [f"{record.id}\t{len(record.residues)}\t{reason}\n" for record, reason in failed]
     if not lines:
         path.unlink(missing_ok=True)

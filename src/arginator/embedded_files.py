@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -23,13 +24,20 @@ def write_embedded(batches: Iterator[pa.RecordBatch], facts: Mapping[str, str], 
         batches: Columns `id` and `vector`, a list of d numbers.
         facts: What made the vectors, the name of the embedder as `embedder`.
         path: The file, replaced.
+
+    Raises:
+        OSError: It cannot be written.
     """
-    with h5py.File(path, "w", locking=False) as file:  # `replacing` holds a lock already
-        file.attrs.update({name: np.bytes_(fact.encode()) for name, fact in facts.items()})
-        for batch in batches:
-            matrix = batch.column("vector").flatten().to_numpy().reshape(len(batch), -1)
-            for name, vector in zip(batch.column("id").to_pylist(), matrix, strict=True):
-                file[name] = vector
+    try:
+        with h5py.File(path, "w", locking=False) as file:  # `replacing` holds a lock already
+            file.attrs.update({name: np.bytes_(fact.encode()) for name, fact in facts.items()})
+            for batch in batches:
+                matrix = batch.column("vector").flatten().to_numpy().reshape(len(batch), -1)
+                for name, vector in zip(batch.column("id").to_pylist(), matrix, strict=True):
+                    file[name] = vector
+    except RuntimeError as error:  # as HDF5 says on closing that the disk is full
+        reason = f"cannot be written ({' '.join(str(error).split())})"
+        raise OSError(errno.EIO, reason, str(path)) from None
 
 
 def read_fact(path: Path, name: str = EMBEDDER) -> str | None:

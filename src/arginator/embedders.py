@@ -93,7 +93,7 @@ def embedder_of_models(
     """
     kind, *lengths = name.split("-")
     if name == PROTT5:
-        embedder = open_embedder(model or PROTT5, device=device)
+        embedder = open_embedder(model or PROTT5, device=device, alone=True)
     elif model is not None:
         raise ModelError("--model", f"is for {PROTT5!r}, but the models read {name!r}", "drop it")
     elif kind == KMER and lengths:
@@ -107,19 +107,27 @@ def embedder_of_models(
     return embedder
 
 
-def open_embedder(model: str, revision: str | None = None, device: str = "auto") -> Embedder:
+def open_embedder(
+    model: str, revision: str | None = None, device: str = "auto", *, alone: bool = False
+) -> Embedder:
     """Return the embedder of a name.
 
     Args:
         model: `kmer`, `prott5`, or a local folder or name on the hub of a model like ProtT5.
         revision: Commit, branch or tag on the hub; None for its newest.
         device: "auto" for a GPU where there is one, or "cpu".
+        alone: Whether each sequence goes through a language model alone, so that no last digit of
+            its vector hangs on the others.
 
     Raises:
         ModelError: It cannot be loaded.
     """
     if model == KMER:
         return Kmers()
-    from arginator.prott5 import HUB_NAME, ProtT5  # loads torch
-
-    return ProtT5(HUB_NAME if model == PROTT5 else model, revision, device)
+    try:
+        from arginator.prott5 import HUB_NAME, RESIDUES_AT_ONCE, ProtT5
+    except ImportError as error:
+        problem = f"needs packages that are not installed ({error.name})"
+        raise ModelError("ProtT5", problem, "install the extra 'prott5'") from None
+    residues = 1 if alone else RESIDUES_AT_ONCE
+    return ProtT5(HUB_NAME if model == PROTT5 else model, revision, device, residues)

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from typing import Any
 from arginator.errors import DataError
 
 SUFFIX = ".tmp"
+MASKING = threading.Lock()
 ABANDONED_AFTER_S = 5  # a new temporary is not locked yet for a moment
 
 
@@ -29,7 +31,7 @@ def replacing(path: Path) -> Iterator[Path]:
     and is removed after an error. Those that a killed process left for this path are removed too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(path)
+    remove_abandoned(path)
     descriptor, name = tempfile.mkstemp(SUFFIX, f".{path.name}.", path.parent)
     temporary = Path(name)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -48,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(path)
+    remove_abandoned(path)
     temporary = Path(tempfile.mkdtemp(SUFFIX, f".{path.name}.", path.parent))
     descriptor = os.open(temporary, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -123,11 +125,11 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove_abandoned(path: Path) -> None:
-    """Remove temporaries for `path` that no living process holds locked."""
+def remove_abandoned(path: Path, after_s: float = ABANDONED_AFTER_S) -> None:
+    """Remove temporaries for `path` of some age that no living process holds locked."""
     for temporary in path.parent.glob(f".{glob.escape(path.name)}.*{SUFFIX}"):
         with suppress(OSError):
-            if time.time() - temporary.stat().st_mtime < ABANDONED_AFTER_S:
+            if time.time() - temporary.stat().st_mtime < after_s:
                 continue
             descriptor = os.open(temporary, os.O_RDONLY)
             try:
@@ -138,7 +140,8 @@ def _remove_abandoned(path: Path) -> None:
 
 
 def _umask() -> int:
-    """Return the process's file mode mask."""
-    mask = os.umask(0)
-    os.umask(mask)
+    """Return the process's file mode mask, which can only be read by setting another."""
+    with MASKING:  # or two threads could leave the other one behind
+        mask = os.umask(0)
+        os.umask(mask)
     return mask

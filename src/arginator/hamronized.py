@@ -8,13 +8,13 @@ the binary task looks for, have a row. Nothing was aligned, so the fields of ali
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import IO
 
 import pyarrow as pa
 
 from arginator import __version__
-from arginator.calls import class_unclear
 
 FIELDS = (
     "input_file_name",
@@ -68,10 +68,13 @@ class HamronizedWriter:
         file: Where to write.
         database: Name of the data set that the models were trained on.
         version: Ids of the bundles.
+        positive: Calls that have a row.
     """
 
-    def __init__(self, file: IO[bytes], database: str, version: str) -> None:
-        self._file = file
+    def __init__(
+        self, file: IO[bytes], database: str, version: str, positive: Sequence[str]
+    ) -> None:
+        self._file, self._positive = file, positive
         self._facts = {
             "reference_database_name": database,
             "reference_database_version": version,
@@ -87,9 +90,9 @@ class HamronizedWriter:
         """Append a row for each positive call; the batch has a column `file`."""
         for row in batch.select(["file", "id", "call", "class"]).to_pylist():
             ambler = row["class"]
-            if ambler not in ACCESSIONS and row["call"] not in (class_unclear(GROUP), GROUP):
+            if row["call"] not in self._positive:
                 continue
-            name = f"class {ambler} {GROUP}" if ambler in ACCESSIONS else GROUP
+            name = GROUP if ambler in (None, GROUP) else f"class {ambler} {GROUP}"
             known = self._facts | {
                 "input_file_name": LINE_BREAKERS.sub(" ", PurePath(row["file"]).name),
                 "gene_symbol": name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from arginator.errors import ArginatorError, DataError
+from arginator.errors import DataError
 
 SUFFIX, FRESH_SUFFIX = ".partial", ".partial.new"
 KEY = b"arginator"
@@ -32,6 +33,7 @@ class KeptRows:
     ) -> None:
         self.number = 0
         self._path, self._fresh, self._kept = path, fresh, kept
+        self._seen: deque[pa.RecordBatch] = deque()
         self._sink = pa.ipc.new_stream(fresh, schema)
         self._in_place = False
 
@@ -46,9 +48,18 @@ class KeptRows:
             raise _mismatch(self._path)
         return batch
 
+    def covers(self, ids: Sequence[str]) -> bool:
+        """Tell whether the batches to be taken next are of these proteins and no others."""
+        seen = sum(map(len, self._seen))
+        while seen < len(ids) and (batch := next(self._kept, None)) is not None:
+            self._seen.append(batch)
+            seen += len(batch)
+        names = [name for batch in self._seen for name in batch.column("id").to_pylist()]
+        return names == list(ids)
+
     def replay(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches of the earlier run that were not taken yet."""
-        for batch in self._kept:
+        while (batch := self._seen.popleft() if self._seen else next(self._kept, None)) is not None:
             self._sink.write_batch(batch)
             self.number += len(batch)
             yield batch
@@ -65,7 +76,9 @@ class KeptRows:
         """Yield all batches, those taken and those added, from the beginning."""
         self._fresh.flush()
         with Path(self._fresh.name if not self._in_place else self._path).open("rb") as file:
-            yield from pa.ipc.open_stream(file)
+            if file.seek(0, 2):  # nothing is written before the first batch
+                file.seek(0)
+                yield from pa.ipc.open_stream(file)
 
 
 @contextmanager
@@ -95,8 +108,9 @@ def keep_rows(output: Path, job: Mapping[str, Any], schema: pa.Schema) -> Iterat
             try:
                 yield KeptRows(path, schema, fresh, kept)
                 path.unlink()
-            except ArginatorError:
-                path.unlink()
+            except DataError as error:
+                if error.remedy != REMEDY:
+                    path.unlink()
                 raise
             finally:
                 new.unlink(missing_ok=True)

@@ -78,6 +78,10 @@ def load_bundles(folder: Path, task: str | None = None, threads: int = 2) -> lis
         ModelError: There is none, or one is damaged.
     """
     found = [load_bundle(path, threads) for path in find_bundles(folder, task)]
+    others = [bundle.task for bundle in found if task not in (None, bundle.task)]
+    if others:
+        problem = f"is a bundle of task {others[0]!r}, not of {task!r}"
+        raise ModelError(folder, problem, "name another with --bundle")
     return sorted(found, key=lambda bundle: bundle.manifest.signature.kind)
 
 
@@ -93,7 +97,8 @@ def find_bundles(folder: Path, task: str | None = None) -> list[Path]:
     """
     if (folder / MANIFEST).is_file():
         return [folder]
-    found = sorted(path.parent for path in folder.glob(f"{task or '*'}/bundle/{MANIFEST}"))
+    found = sorted(path.parent for path in folder.glob(f"*/bundle/{MANIFEST}"))
+    found = [path for path in found if task in (None, path.parent.name)]
     if not found:
         wanted = f"no bundle of task {task!r}" if task else "no bundle"
         raise ModelError(

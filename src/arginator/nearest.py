@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import math
 from typing import NamedTuple
 
 import numpy as np
 import onnxruntime as ort
-from jaxtyping import Bool, Float32, Float64, Int
+from jaxtyping import Float32, Float64, Int, Int32
 
-BLOCK_PRODUCTS = 2**20  # products held at a time, 4 MiB, which a cache holds
-EXACT_PAIRS = 128  # pairs computed exactly at a time, likewise
-DEVIATIONS = 7  # standard deviations by which an 8-bit product may be off
+BLOCK_PRODUCTS = 2**21  # products held at a time, 8 MiB
+EXACT_PAIRS = 64  # pairs computed exactly at a time, which a cache holds
+DEVIATIONS = 7  # standard deviations by which 8-bit products may be off
+VECTOR_STEPS, CENTRE = 127, 128  # whole numbers of a query from 1 to 255
 MOST_CANDIDATES = 64  # of a query, beyond which its float32 products are faster
-SMALLEST_WORTH = 2**20  # numbers in the references from which 8-bit products are faster
+SEED = 20261124  # of the rotation, which moves no result
+GROUPS = 128  # of references, the best of which bound the nearest from below
+Products = Float32[np.ndarray, "n r"] | Int32[np.ndarray, "n r"]
+Pairs = tuple[Int[np.ndarray, " p"], Int[np.ndarray, " p"]]  # rows of query, by row, and reference
 
 
 class Nearest(NamedTuple):
@@ -31,50 +35,85 @@ class Nearest(NamedTuple):
 class Shortlist:
     """References whose cosines with a query are computed in whole numbers.
 
-    Were the rounding errors of the d products of a cosine independent, each even within half a step
-    of query and reference, their sum would exceed 7 standard deviations with a probability below
-    exp(-7² / 2), 2e-11 (Hoeffding's bound; a uniform error is as narrow as its variance). Vectors
-    that one number dominates, next to which the others round to zero, are no such case: of nearly
-    equal references a farther one may then be named. Either way a query's products are its own.
+    All vectors are turned by one random rotation, which leaves cosines as they are and spreads what
+    a few large numbers hold over all of them, so that little is lost by rounding. The errors of the
+    d products of a cosine are then taken as independent, each even within half a step of query and
+    reference; their sum exceeds 7 standard deviations with a probability below exp(-7² / 2), 2e-11
+    (Hoeffding's bound; a uniform error is as narrow as its variance). What counts is the error of
+    the difference of two cosines, √2 times as wide. Each query's products are its own.
 
     Args:
         reference: Rows of length 1 or 0.
+
+    References:
+        Gao and Long 2024, doi:10.1145/3654970, on whole numbers of randomly rotated vectors.
     """
 
     def __init__(self, reference: Float32[np.ndarray, "r d"]) -> None:
-        self._reference = reference
+        # Takes a while, and few of the searches need it.
+        from arginator.onnx_graphs import WEIGHT_STEPS, serialize_integer_product
+
+        self._rotation = Rotation(reference.shape[1])
+        turned = self._rotation.turn(reference)
+        self._step = np.abs(turned).max() / np.float32(WEIGHT_STEPS)
+        whole = np.rint(turned / self._step).astype(np.int8)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = ort.InferenceSession(
+            serialize_integer_product(whole.T), options, providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
 
     def products(
         self, query: Float32[np.ndarray, "n d"]
-    ) -> tuple[Float32[np.ndarray, "n r"], Float64[np.ndarray, " n"]]:
-        """Return the approximate cosines, and how far those of a query may be off.
+    ) -> tuple[Int32[np.ndarray, "n r"], Float64[np.ndarray, " n"]]:
+        """Return what is proportional to the cosines of each query, and its unit.
 
         Args:
             query: Rows of length 1.
+
+        Returns:
+            Whole numbers, and by how much two of a query may differ from what two cosines do.
         """
-        session, steps, coarsest = self._session
-        (product,) = session.run(None, {session.get_inputs()[0].name: query})
-        step = np.abs(query).max(axis=1).astype(np.float64) / steps
-        return product, DEVIATIONS * np.sqrt((step**2 + coarsest**2) / 12)
+        turned = self._rotation.turn(query)
+        step = np.maximum(turned.max(axis=1), -turned.min(axis=1)) / VECTOR_STEPS
+        turned /= step[:, None]
+        np.rint(turned, out=turned)
+        turned += CENTRE
+        (product,) = self._session.run(None, {self._input: turned.astype(np.uint8)})
+        step = step.astype(np.float64)
+        deviation = np.sqrt((step**2 + self._step**2) / 12)
+        apart = DEVIATIONS * math.sqrt(2) * deviation + 2 * _error(query.shape[1])
+        return product, apart / (step * self._step)
 
-    def warm_up(self) -> None:
-        """Make what the products need."""
-        _ = self._session
 
-    @cached_property
-    def _session(self) -> tuple[ort.InferenceSession, int, float]:
-        """Products on one thread, the steps of a query, and the widest step of a reference."""
-        from arginator.onnx_graphs import VECTOR_STEPS, WEIGHT_STEPS, Graph  # takes a while
+class Rotation:
+    """A random rotation of vectors, the same for every width wherever it is made.
 
-        rows, width = self._reference.shape
-        graph = Graph()
-        graph.add_integer_product("vectors", "reference", self._reference.T, nonnegative=False)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        session = ort.InferenceSession(
-            graph.serialize(width, rows, {}), options, providers=["CPUExecutionProvider"]
-        )
-        return session, VECTOR_STEPS, float(np.abs(self._reference).max()) / WEIGHT_STEPS
+    A vector is laid out as a table whose rows and columns are each turned, so that d numbers take
+    some 2 d √d products rather than d².
+
+    Args:
+        width: Numbers in a vector, d.
+    """
+
+    def __init__(self, width: int) -> None:
+        rng = np.random.default_rng(SEED)
+        rows = max(row for row in range(1, math.isqrt(width) + 1) if width % row == 0)
+        self._signs = rng.choice(np.array([-1, 1], np.float32), width)
+        self._rows, self._columns = (_orthogonal(side, rng) for side in (rows, width // rows))
+
+    def turn(self, vectors: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, "n d"]:
+        """Return the vectors turned."""
+        n, (rows, columns) = len(vectors), (len(self._rows), len(self._columns))
+        table = (vectors * self._signs).reshape(n * rows, columns) @ self._columns
+        table = table.reshape(n, rows, columns).transpose(0, 2, 1).reshape(n * columns, rows)
+        return np.asarray((table @ self._rows).reshape(n, rows * columns))
+
+
+def _orthogonal(side: int, rng: np.random.Generator) -> Float32[np.ndarray, "s s"]:
+    """Draw a square table whose rows are of length 1 and at right angles."""
+    return np.linalg.qr(rng.standard_normal((side, side)))[0].astype(np.float32)
 
 
 def find_nearest(
@@ -115,14 +154,9 @@ def _nearest_of_block(
 ) -> Nearest:
     """Return the nearest references of a block of queries."""
     if shortlist is None:
-        near = _candidates(query @ reference.T, _error(query.shape[1]), neighbours)
+        row, column = _candidates(query @ reference.T, 2 * _error(query.shape[1]), neighbours)
     else:
-        product, error = shortlist.products(query)
-        near = _candidates(product, error[:, None], neighbours)
-        crowded = np.count_nonzero(near, axis=1) > MOST_CANDIDATES
-        product = query[crowded] @ reference.T
-        near[crowded] = _candidates(product, _error(query.shape[1]), neighbours)
-    row, column = np.divmod(np.flatnonzero(near), len(reference))
+        row, column = _shorten(query, reference, neighbours, shortlist)
     exact = _cosines(query, reference, row, column)
     order = np.lexsort((column, -exact, row))
     first = np.searchsorted(row, np.arange(len(query)))
@@ -130,13 +164,52 @@ def _nearest_of_block(
     return Nearest(column[chosen], np.clip(exact[chosen], -1, 1))
 
 
+def _shorten(
+    query: Float32[np.ndarray, "n d"],
+    reference: Float32[np.ndarray, "r d"],
+    neighbours: int,
+    shortlist: Shortlist,
+) -> Pairs:
+    """Return the pairs that may be among the nearest, by finer products where they are many."""
+    row, column = _candidates(*shortlist.products(query), neighbours)
+    crowded = np.bincount(row, minlength=len(query)) > MOST_CANDIDATES
+    if not crowded.any():
+        return row, column
+    finer = query[crowded] @ reference.T
+    more_row, more_column = _candidates(finer, 2 * _error(query.shape[1]), neighbours)
+    few = ~crowded[row]
+    row = np.concatenate([row[few], np.flatnonzero(crowded)[more_row]])
+    column = np.concatenate([column[few], more_column])
+    order = np.argsort(row, kind="stable")
+    return row[order], column[order]
+
+
 def _candidates(
-    product: Float32[np.ndarray, "n r"], error: float | Float64[np.ndarray, "n 1"], neighbours: int
-) -> Bool[np.ndarray, "n r"]:
-    """Tell which may be among the nearest if each product is off by at most `error`."""
-    place = product.shape[1] - neighbours
-    floor = np.partition(product, place, axis=1)[:, place, None] - 2 * error
-    return np.asarray(product >= floor)
+    product: Products, apart: float | Float64[np.ndarray, " n"], neighbours: int
+) -> Pairs:
+    """Return the pairs that may be among the nearest.
+
+    Args:
+        product: In the unit of `apart`.
+        apart: How far two products of a row may be from telling which cosine is the larger.
+        neighbours: How many are wanted.
+    """
+    floor = np.asarray(_reached_by(product, neighbours) - apart).astype(product.dtype)
+    return np.divmod(np.flatnonzero(product >= floor[:, None]), product.shape[1])
+
+
+def _reached_by(product: Products, number: int) -> np.ndarray:
+    """Return for each row what at least `number` of its products reach, the most or nearly so.
+
+    The best products of groups of columns stand for all: as many groups reach the result as asked.
+    """
+    rows, columns = product.shape
+    width = columns // GROUPS
+    if width > 1 and number <= GROUPS:
+        whole = product[:, : width * GROUPS].reshape(rows, width, GROUPS).max(axis=1)
+        product = np.concatenate([whole, product[:, width * GROUPS :]], axis=1)
+    place = product.shape[1] - number
+    return np.asarray(np.partition(product, place, axis=1)[:, place])
 
 
 def _error(width: int) -> float:
@@ -159,7 +232,7 @@ def _cosines(
     cosine = np.empty(len(row))
     for start in range(0, len(row), EXACT_PAIRS):
         pairs = slice(start, start + EXACT_PAIRS)
-        product = query[row[pairs]].astype(np.float64)
-        product *= reference[column[pairs]]
+        product = query.take(row[pairs], axis=0).astype(np.float64)
+        product *= reference.take(column[pairs], axis=0)
         cosine[pairs] = product.sum(axis=1)
     return cosine

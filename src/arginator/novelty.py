@@ -15,10 +15,13 @@ from safetensors.numpy import save_file
 from arginator.baseline_models import unit_rows
 from arginator.conformal import conformal_quantile
 from arginator.errors import DataError, ModelError
-from arginator.nearest import SMALLEST_WORTH, Nearest, Shortlist, find_nearest
+from arginator.nearest import Nearest, Shortlist, find_nearest
 from arginator.prepared import Prepared
 
 METADATA_KEY = "arginator"
+LARGE_INDEX = 2**20  # numbers in the training vectors from which 8-bit products are faster
+TOO_LARGE_INDEX = 2**31
+MANY = 1000  # proteins at once for which they are worth preparing
 HIGHEST_NOVELTY = 2.0  # 1 - cosine cannot exceed it
 HIGHEST_DOUBT = 1.0
 
@@ -67,17 +70,25 @@ class NoveltyIndex:
                 "embed the proteins as those of training were",
             )
         query = unit_rows(matrix, self.mean)
-        return find_nearest(query, self._reference, neighbours, self._shortlist)
+        made = "_shortlist" in vars(self)
+        worth = self._has_use_for_shortlist and (made or len(query) > MANY)
+        shortlist = self._shortlist if worth else None
+        return find_nearest(query, self._reference, neighbours, shortlist)
 
     def warm_up(self) -> None:
-        """Make now what the first search would wait for."""
-        if self._shortlist is not None:
-            self._shortlist.warm_up()
+        """Make now what the first search of many would wait for."""
+        if self._has_use_for_shortlist:
+            _ = self._shortlist
+
+    @property
+    def _has_use_for_shortlist(self) -> bool:
+        """Whether there are enough training proteins for one, and no more than ONNX holds."""
+        return LARGE_INDEX < self.unit.size < TOO_LARGE_INDEX
 
     @cached_property
-    def _shortlist(self) -> Shortlist | None:
-        """What finds the nearest faster, where there are many training proteins."""
-        return Shortlist(self._reference) if self.unit.size > SMALLEST_WORTH else None
+    def _shortlist(self) -> Shortlist:
+        """What finds the same ones faster; to make it takes as long as some thousand searches."""
+        return Shortlist(self._reference)
 
     @cached_property
     def _reference(self) -> Float32[np.ndarray, "r d"]:

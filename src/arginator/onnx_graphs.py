@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from jaxtyping import Float32
+from jaxtyping import Float32, Int8
 from onnx import TensorProto, helper, numpy_helper
 
 from arginator.files import replacing
@@ -17,6 +17,7 @@ IR_VERSION = 9  # the file format that came with it
 INPUT, OUTPUT = "vectors", "logit"
 
 VECTOR_STEPS = 127  # 8-bit whole numbers from -127 to 127, stored as 1 to 255
+CENTRE = 128
 NONNEGATIVE_STEPS = 255
 WEIGHT_STEPS = 63  # 7 bits: with 8, processors without VNNI saturate when adding two products
 SMALLEST_RANGE = 1e-30  # keeps a row of zeros from dividing by zero
@@ -67,8 +68,8 @@ class Graph:
         else:
             size = self.add("Abs", vectors)
             vector_step = self._add_steps(size, feature_axis, VECTOR_STEPS)
-            centre = self.constant("centre", np.uint8(128))
-            centres = self.constant("centres", np.array([128], dtype=np.uint8))
+            centre = self.constant("centre", np.uint8(CENTRE))
+            centres = self.constant("centres", np.array([CENTRE], dtype=np.uint8))
             all_centres = self.add("Expand", centres, self.add("Shape", vector_step))
             rounded = self.add("QuantizeLinear", vectors, vector_step, all_centres, axis=0)
             product = self.add("MatMulInteger", rounded, whole, centre)
@@ -116,3 +117,24 @@ class Graph:
         onnx.checker.check_model(model, full_check=True)
         content: bytes = model.SerializeToString(deterministic=True)
         return content
+
+
+def serialize_integer_product(weight: Int8[np.ndarray, "inputs outputs"]) -> bytes:
+    """Return an ONNX file's content that multiplies whole numbers around 128 by `weight`.
+
+    Args:
+        weight: At most 7 bits, since processors without VNNI saturate when adding two products.
+    """
+    inputs, outputs = weight.shape
+    constants = {"weight": weight, "centre": np.array(CENTRE, dtype=np.uint8)}
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", [INPUT, "weight", "centre"], ["product"])],
+        "product",
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", inputs])],
+        [helper.make_tensor_value_info("product", TensorProto.INT32, ["n", outputs])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opset = helper.make_opsetid("", OPSET)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION)
+    content: bytes = model.SerializeToString()
+    return content

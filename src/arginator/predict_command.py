@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -16,6 +16,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from arginator.command_outputs import settle_output
+from arginator.console import fix_threads
 from arginator.errors import DataError
 from arginator.files import replacing
 from arginator.hamronized import GROUP
@@ -24,11 +25,7 @@ from arginator.prediction import Predictor
 from arginator.prediction_inputs import STANDARD_INPUT, list_inputs
 from arginator.prediction_outputs import BY_FILE, open_writer
 from arginator.query_sequences import FastaOptions
-from arginator.scoring import Scorer, Scoring
-
-SIMULATED = "%s: trained on simulated proteins (%s); what it says of real ones means nothing"
-
-logger = logging.getLogger(__name__)
+from arginator.scoring import Scorer, Scoring, warn_of_simulated
 
 
 def predict(args: argparse.Namespace) -> None:
@@ -40,6 +37,7 @@ def predict(args: argparse.Namespace) -> None:
         DataError: An input or the output cannot be used.
         ModelError: There is no sound bundle, or some of many files failed.
     """
+    fix_threads(1)  # batches go side by side
     files = list_inputs(args.input)
     if args.shard or args.workers or args.dask:
         from arginator.shards import predict_folder
@@ -52,6 +50,8 @@ def predict(args: argparse.Namespace) -> None:
         args.output = settle_output(args.output, files, force=args.force)
     scorer = Scorer(read_scoring(args))
     check_predictor(scorer.predictor, args)
+    if args.output is None and sys.stdout is None:
+        raise DataError("standard output", "is closed", "name a file with --output")
     if args.output is None:
         with tempfile.TemporaryFile() as file:
             _write(files, scorer, args, file)
@@ -89,8 +89,7 @@ def check_predictor(predictor: Predictor, args: argparse.Namespace) -> None:
     if args.format == "hamronization" and predictor.looks_for != GROUP:
         problem = f"reports each {GROUP}, but the models look for {predictor.looks_for!r}"
         raise DataError("--format hamronization", problem, "choose another format or bundle")
-    if predictor.simulated:
-        logger.warning(SIMULATED, args.bundle, predictor.source)
+    warn_of_simulated(predictor, args.bundle)
 
 
 def _kept(
@@ -120,13 +119,15 @@ def _write(
     if several:
         schema = schema.insert(0, pa.field("file", pa.string()))
     facts = {"database": predictor.source, "version": predictor.id}
+    positive = predictor.positive_calls
     with (
-        closing(open_writer(args.format, file, schema, **facts)) as writer,
+        closing(open_writer(args.format, file, schema, **facts, positive=positive)) as writer,
         tqdm(unit=" proteins", disable=None, leave=False) as bar,
     ):
         for path, batch in scorer.score(files, kept):
             if several:
-                names = pa.array([str(path)] * len(batch), pa.string())
+                name = os.fsencode(path).decode(errors="replace")
+                names = pa.repeat(name, len(batch))
                 batch = pa.RecordBatch.from_arrays([names, *batch.columns], schema=schema)
             writer.write(batch)
             bar.update(len(batch))

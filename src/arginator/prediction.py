@@ -7,34 +7,37 @@ vector alone: not on the other rows, their order, the size of a batch or the num
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Bool, Float, Float64
 
+from arginator.bundle_pairs import check_pair, find_group, name_positive_calls
 from arginator.calls import UNCLEAR, Opinion, combine_opinions, form_opinion
 from arginator.embeddings import Embeddings
-from arginator.errors import DataError, ModelError
+from arginator.errors import DataError
 from arginator.loaded_bundles import Bundle
 
 NEIGHBOURS = 3  # that a row names
 DECIMALS = 4
+Gone = Bool[np.ndarray, " n"] | None  # which rows are not scored; None if all are
 OK, NO_INFORMATION = "ok", "not scored: a vector of zeros"
 
 
-@dataclass(frozen=True)
-class Group:
-    """What a binary task looks for, in the words of a multiclass one.
+class _Answer(NamedTuple):
+    """What one model says of n proteins.
 
     Attributes:
-        positive: Classes that make up the group.
-        name: What it is called.
+        bundle: The model's.
+        calibrated: Calibrated probabilities.
+        member: Which classes cannot be ruled out.
     """
 
-    positive: tuple[str, ...]
-    name: str
+    bundle: Bundle
+    calibrated: Float64[np.ndarray, "n k"]
+    member: Bool[np.ndarray, "n k"]
 
 
 class Predictor:
@@ -54,6 +57,7 @@ class Predictor:
         id: Ids of the bundles.
         reference: The training proteins as points.
         looks_for: Name of the positive class of the binary task, if it was asked.
+        positive_calls: The calls that say that a protein is of it.
         schema: Names and types of the columns.
 
     Raises:
@@ -61,16 +65,18 @@ class Predictor:
     """
 
     def __init__(self, bundles: Sequence[Bundle], *, neighbours: bool = True) -> None:
-        _check_pair(bundles)
+        check_pair(bundles)
         self.bundles, self._neighbours = tuple(bundles), neighbours
         signature = bundles[0].manifest.signature
         self.embedder, self.width = signature.embedder, signature.width
         self.source, self.simulated = signature.source, signature.simulated
         self.id = "+".join(bundle.id for bundle in bundles)
         self.reference = bundles[-1].reference
-        self._known = pa.array(self.reference.ids), pa.array(self.reference.labels)
-        self._group = _find_group(bundles)
+        known = self.reference.ids, self.reference.labels
+        self._known = tuple(np.array(names, dtype=object) for names in known)
+        self._group = find_group(bundles)
         self.looks_for = signature.positive
+        self.positive_calls = name_positive_calls(bundles)
         self.schema = pa.schema(self._fields())
 
     def warm_up(self) -> None:
@@ -104,14 +110,16 @@ class Predictor:
         if statuses:
             pairs = zip(embeddings.ids, status, strict=True)
             status = [statuses.get(name, usual) for name, usual in pairs]
-        columns: dict[str, Any] = {"id": pa.array(embeddings.ids, pa.string()), "status": status}
-        raw = [bundle.model.raw(matrix) for bundle in self.bundles]
-        columns |= self._call(raw, scored)
-        for bundle, own in zip(self.bundles, raw, strict=True):
-            columns |= _probabilities(bundle, own, scored)
-        columns |= self._novelty(matrix, scored)
-        columns["bundle"] = np.full(len(matrix), self.id)
-        arrays = [pa.array(columns[field.name], field.type) for field in self.schema]
+        text = pa.string()
+        columns = {"id": pa.array(embeddings.ids, text), "status": pa.array(status, text)}
+        gone = None if scored.all() else ~scored
+        answers = [_ask(bundle, matrix) for bundle in self.bundles]
+        columns |= self._call(answers, gone)
+        for answer in answers:
+            columns |= _probabilities(answer, gone)
+        columns |= self._novelty(matrix, gone)
+        columns["bundle"] = pa.repeat(self.id, len(matrix))
+        arrays = [columns[name] for name in self.schema.names]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _fields(self) -> list[pa.Field]:
@@ -133,13 +141,11 @@ class Predictor:
                 ]
         return [*fields, pa.field("bundle", text)]
 
-    def _call(
-        self, raw: Sequence[Float64[np.ndarray, "n _"]], scored: Bool[np.ndarray, " n"]
-    ) -> dict[str, pa.Array]:
+    def _call(self, answers: Sequence[_Answer], gone: Gone) -> dict[str, pa.Array]:
         """Return the call, and the class that it names, if any."""
         opinions = [
-            form_opinion(own, bundle.model.calibration, bundle.model.conformal)
-            for bundle, own in zip(self.bundles, raw, strict=True)
+            form_opinion(answer.calibrated, answer.member, answer.bundle.model.conformal)
+            for answer in answers
         ]
         if self._group is None:
             calls = _call_alone(opinions[0])
@@ -150,54 +156,29 @@ class Predictor:
             classes = self._group.positive
         named = [call if call in classes else None for call in calls]
         return {
-            "call": pa.array(calls, pa.string(), mask=~scored),
-            "class": pa.array(named, pa.string(), mask=~scored),
+            "call": pa.array(calls, pa.string(), mask=gone),
+            "class": pa.array(named, pa.string(), mask=gone),
         }
 
-    def _novelty(
-        self, matrix: Float[np.ndarray, "n d"], scored: Bool[np.ndarray, " n"]
-    ) -> dict[str, pa.Array]:
+    def _novelty(self, matrix: Float[np.ndarray, "n d"], gone: Gone) -> dict[str, pa.Array]:
         """Return how unlike training each protein is, and what is nearest to it there."""
         if not self._neighbours:
             return {}
         reference = self.reference
         nearest = reference.nearest(matrix, max(reference.neighbours, NEIGHBOURS))
         novelty = 1 - nearest.similarity[:, : reference.neighbours].mean(axis=1)
-        gone = ~scored
         columns = {
             "novelty": pa.array(novelty.round(DECIMALS), mask=gone),
             "unlike_training": pa.array(reference.flag(novelty), mask=gone),
         }
-        ids, labels = self._known
+        similarity = nearest.similarity[:, :NEIGHBOURS].T.round(DECIMALS)
+        ids, labels = (names[nearest.row[:, :NEIGHBOURS].T] for names in self._known)
         for place in range(NEIGHBOURS):
-            row = pa.array(nearest.row[:, place], mask=gone)
-            similarity = nearest.similarity[:, place].round(DECIMALS)
             name = f"neighbour_{place + 1}"
-            columns[name] = ids.take(row)
-            columns[f"{name}.label"] = labels.take(row)
-            columns[f"{name}.similarity"] = pa.array(similarity, mask=gone)
+            columns[name] = pa.array(ids[place], pa.string(), mask=gone)
+            columns[f"{name}.label"] = pa.array(labels[place], pa.string(), mask=gone)
+            columns[f"{name}.similarity"] = pa.array(similarity[place], mask=gone)
         return columns
-
-
-def _check_pair(bundles: Sequence[Bundle]) -> None:
-    """Refuse bundles that cannot answer together."""
-    kinds = [bundle.manifest.signature.kind for bundle in bundles]
-    if kinds not in (["binary"], ["multiclass"], ["binary", "multiclass"]):
-        problem = f"are of kinds {', '.join(kinds) or 'none'}, expected one, or binary + multiclass"
-        raise ModelError("bundles", problem, "name one task")
-    signatures = [bundle.manifest.signature for bundle in bundles]
-    if len({(s.embedder, s.width, s.source) for s in signatures}) > 1:
-        raise ModelError("bundles", "are of other vectors or data", "make both in one run")
-
-
-def _find_group(bundles: Sequence[Bundle]) -> Group | None:
-    """Return what the binary one of two bundles looks for."""
-    if len(bundles) == 1:
-        return None
-    settings: Mapping[str, Any] = bundles[0].manifest.facts["params"]["task"]
-    known = bundles[1].manifest.signature.classes
-    positive = tuple(name for name in known if name in settings["positive"])
-    return Group(positive, settings["positive_name"])
 
 
 def _call_alone(opinion: Opinion) -> tuple[str, ...]:
@@ -206,25 +187,30 @@ def _call_alone(opinion: Opinion) -> tuple[str, ...]:
     return tuple(np.where(opinion.names_class(), named, UNCLEAR).tolist())
 
 
-def _probabilities(
-    bundle: Bundle, raw: Float64[np.ndarray, "n k"], scored: Bool[np.ndarray, " n"]
-) -> dict[str, pa.Array]:
+def _ask(bundle: Bundle, matrix: Float[np.ndarray, "n d"]) -> _Answer:
+    """Return what the model of a bundle says of each protein."""
+    raw = bundle.model.raw(matrix)
+    return _Answer(bundle, bundle.model.calibrate(raw), bundle.model.sets(raw))
+
+
+def _probabilities(answer: _Answer, gone: Gone) -> dict[str, pa.Array]:
     """Return a column a class, and the set of those that cannot be ruled out."""
-    calibrated = bundle.model.calibrate(raw).round(DECIMALS)
-    classes, gone = bundle.manifest.signature.classes, ~scored
+    task, classes = answer.bundle.task, answer.bundle.manifest.signature.classes
+    calibrated = answer.calibrated.T.round(DECIMALS)
     columns = {
-        f"{bundle.task}.{name}": pa.array(calibrated[:, place], mask=gone)
-        for place, name in enumerate(classes)
+        f"{task}.{name}": pa.array(column, mask=gone)
+        for name, column in zip(classes, calibrated, strict=True)
     }
-    sets = _join_names(bundle.model.sets(raw), classes)
-    return columns | {f"{bundle.task}.set": pa.array(sets, pa.string(), mask=gone)}
+    sets = _join_names(answer.member, classes)
+    return columns | {f"{task}.set": pa.array(sets, pa.string(), mask=gone)}
 
 
-def _join_names(member: Bool[np.ndarray, "n k"], names: Sequence[str]) -> np.ndarray:
+def _join_names(member: Bool[np.ndarray, "n k"], names: Sequence[str]) -> list[str]:
     """Return the names that hold in each row, joined by bars."""
-    if len(member) == 0:
-        return np.empty(0, dtype=object)
-    found, place = np.unique(np.packbits(member, axis=1), axis=0, return_inverse=True)
-    kinds = np.unpackbits(found, axis=1, count=len(names)).astype(bool)
-    texts = ["|".join(np.array(names)[kind]) for kind in kinds]
-    return np.array(texts, dtype=object)[place.ravel()]
+    packed = np.packbits(member, axis=1)
+    keys: list[bytes] = packed.view(f"V{packed.shape[1]}").ravel().tolist()
+    texts: dict[bytes, str] = {}
+    for row, key in enumerate(keys):
+        if key not in texts:
+            texts[key] = "|".join(compress(names, member[row]))
+    return [texts[key] for key in keys]

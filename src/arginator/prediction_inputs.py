@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -96,7 +96,9 @@ class InputReader:
         self._fasta, self._model, self._device = fasta or FastaOptions(), model, device
         self._arrays = arrays or {}
 
-    def read(self, path: Path) -> Iterator[Query]:
+    def read(
+        self, path: Path, known: Callable[[Sequence[str]], bool] | None = None
+    ) -> Iterator[Query]:
         """Yield the proteins of a file in batches, in the order of the file.
 
         Faults may be found at the end only: use no batch before that.
@@ -104,6 +106,7 @@ class InputReader:
         Args:
             path: Vectors in any format that `read_vectors` knows, or FASTA, plain or gzip; `-` is
                 FASTA on standard input.
+            known: What tells of ids whether sequences of theirs need no vectors: zeros will do.
 
         Raises:
             DataError: The file is missing, damaged or of no known format, something in it is
@@ -115,12 +118,12 @@ class InputReader:
                 shutil.copyfileobj(sys.stdin.buffer, file)
                 file.flush()
                 try:
-                    yield from self._embed(Path(file.name))
+                    yield from self._embed(Path(file.name), known)
                 except DataError as error:
                     where = error.where.replace(file.name, "standard input")
                     raise DataError(where, error.problem, error.remedy) from None
         elif path.is_file() and path.stat().st_size and vector_format(path) is None:
-            yield from self._embed(path)
+            yield from self._embed(path, known)
         else:
             self._check_embedder(path)
             for embeddings in read_vectors(path, width=self._width, **self._arrays):
@@ -134,11 +137,15 @@ class InputReader:
             problem = f"holds vectors made by {said!r}, but the models read those of {self._name!r}"
             raise DataError(path, problem, "embed the proteins with that")
 
-    def _embed(self, path: Path) -> Iterator[Query]:
+    def _embed(self, path: Path, known: Callable[[Sequence[str]], bool] | None) -> Iterator[Query]:
         """Yield the vectors of the sequences in a FASTA file."""
         sequences = read_sequences(path, self._fasta)
         while batch := list(islice(sequences, SEQUENCES_A_BATCH)):
-            yield self._embed_batch(batch)
+            ids = tuple(one.id for one in batch)
+            if known is not None and known(ids):
+                yield Query(Embeddings(ids, np.zeros((len(ids), self._width), np.float32)))
+            else:
+                yield self._embed_batch(batch)
 
     def _embed_batch(self, batch: Sequence[QuerySequence]) -> Query:
         """Return the vectors of some sequences, and why others have none."""

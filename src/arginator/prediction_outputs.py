@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import IO, Any, Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
@@ -112,7 +113,13 @@ class ParquetWriter:
 
 
 def open_writer(
-    kind: Format, file: IO[bytes], schema: pa.Schema, *, database: str = "", version: str = ""
+    kind: Format,
+    file: IO[bytes],
+    schema: pa.Schema,
+    *,
+    database: str = "",
+    version: str = "",
+    positive: Sequence[str] = (),
 ) -> Writer:
     """Return what writes rows in a format.
 
@@ -122,9 +129,10 @@ def open_writer(
         schema: Names and types of the columns; formats in `BY_FILE` need one called `file`.
         database: Name of the data set that the models were trained on, for "hamronization".
         version: Ids of the bundles, for formats in `BY_FILE`.
+        positive: Calls that "hamronization" reports.
     """
     if kind == "hamronization":
-        return HamronizedWriter(file, database, version)
+        return HamronizedWriter(file, database, version, positive)
     if kind == "mqc":
         return MultiqcWriter(file, version)
     if kind == "jsonl":

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float16
+from safetensors import SafetensorError
 from torch import Tensor
 
 from arginator.embedders import PROTT5, Embedded, Failure
@@ -24,7 +26,9 @@ HUB_NAME = "Rostlab/prot_t5_xl_half_uniref50-enc"
 
 RESIDUES_AT_ONCE = 4_000
 UNKNOWN_RESIDUES = re.compile(f"[^{STANDARD_RESIDUES}]")  # X to the model, as in its training
-OUT_OF_MEMORY = re.compile("can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
+OUT_OF_MEMORY = re.compile(
+    "can't allocate memory|not enough memory|out of memory|alloc_failed", re.IGNORECASE
+)
 
 
 class ProtT5:
@@ -36,6 +40,7 @@ class ProtT5:
         name: Name on the Hugging Face hub, or a local folder with the model and its tokenizer.
         revision: Commit, branch or tag on the hub; None for its newest.
         device: "auto" for a GPU where there is one, or "cpu".
+        residues: Most residues in a batch, padding included; a longer sequence goes alone.
 
     Attributes:
         width: Numbers in a vector, d.
@@ -47,8 +52,13 @@ class ProtT5:
     """
 
     def __init__(
-        self, name: str = HUB_NAME, revision: str | None = None, device: str = "auto"
+        self,
+        name: str = HUB_NAME,
+        revision: str | None = None,
+        device: str = "auto",
+        residues: int = RESIDUES_AT_ONCE,
     ) -> None:
+        self._residues = residues
         self._tokenizer, encoder = _load(name, revision)
         on_gpu = device == "auto" and torch.cuda.is_available()
         self._device = torch.device("cuda" if on_gpu else "cpu")
@@ -61,9 +71,7 @@ class ProtT5:
             "pooling": "mean over residues",
         }
 
-    def embed(
-        self, sequences: Sequence[str], residues: int = RESIDUES_AT_ONCE
-    ) -> Iterator[Embedded]:
+    def embed(self, sequences: Sequence[str], residues: int | None = None) -> Iterator[Embedded]:
         """Yield the vectors of the sequences in batches, the longest first.
 
         A batch that does not fit into memory is halved, down to one sequence, which is tried on the
@@ -72,8 +80,9 @@ class ProtT5:
 
         Args:
             sequences: Upper-case residues; what is none of the standard 20 is unknown (X).
-            residues: Most residues in a batch, padding included; a longer sequence goes alone.
+            residues: Most residues in a batch; None for what was said before.
         """
+        residues = residues or self._residues
         lengths = [len(sequence) for sequence in sequences]
         waiting = sorted(range(len(sequences)), key=lambda index: -lengths[index])
         while waiting:
@@ -114,13 +123,13 @@ class ProtT5:
         spaced = [" ".join(UNKNOWN_RESIDUES.sub("X", sequence)) for sequence in sequences]
         tokens = self._tokenizer(spaced, padding=True, return_tensors="pt").to(device)
         encoder = self._encoder
-        if device != self._device:
-            encoder = encoder.to(device, torch.float32)
         try:
+            if device != self._device:
+                encoder = encoder.to(device, torch.float32)
             hidden = encoder(tokens.input_ids, tokens.attention_mask).last_hidden_state.float()
         finally:
             if device != self._device:
-                encoder.to(self._device, torch.float16)
+                self._encoder.to(self._device, torch.float16)
         length = torch.tensor([len(sequence) for sequence in sequences], device=device)
         residue = torch.arange(hidden.shape[1], device=device) < length[:, None]
         mean: Tensor = (hidden * residue[:, :, None]).sum(dim=1) / length[:, None]
@@ -152,9 +161,16 @@ def _load(name: str, revision: str | None) -> tuple[Any, Any]:
     options: dict[str, Any] = {} if revision is None else {"revision": revision}
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **options)
-        encoder = T5EncoderModel.from_pretrained(name, **options)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        remedy = "check its name, the network, or name a local folder"
+        loaded: Any = T5EncoderModel.from_pretrained(name, output_loading_info=True, **options)
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0]
+        remedy = f"fetch it where there is a network (`hf download {name}`), or name a local folder"
+        if Path(name).exists():
+            remedy = "name a folder that holds a model like ProtT5 and its tokenizer"
         raise ModelError(name, f"cannot be loaded ({reason})", remedy) from None
+    encoder, report = loaded
+    if report["missing_keys"]:
+        missing = sorted(report["missing_keys"])
+        problem = f"is no such model: {len(missing)} of its weights are missing ({missing[0]})"
+        raise ModelError(name, problem, "name an encoder such as ProtT5's")
     return tokenizer, encoder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,11 +13,16 @@ from typing import Any
 import pyarrow as pa
 
 from arginator import __version__
+from arginator.files import hash_file
 from arginator.kept_rows import KeptRows
 from arginator.loaded_bundles import load_bundles
 from arginator.prediction import Predictor
 from arginator.prediction_inputs import InputReader, Query
 from arginator.query_sequences import FastaOptions
+
+SIMULATED = "%s: trained on simulated proteins (%s); what it says of real ones means nothing"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -79,8 +85,12 @@ class Scorer:
     def facts(self) -> dict[str, Any]:
         """What rows depend on beside their input, as JSON has it."""
         scoring = self._scoring
-        options = [scoring.fasta.on_invalid, scoring.fasta.max_length_aa, scoring.model]
-        options += [scoring.matrix, scoring.names, scoring.neighbours]
+        fasta = scoring.fasta
+        options = [
+            *(fasta.on_invalid, fasta.max_length_aa, fasta.force_protein),
+            *(scoring.device, _describe_weights(scoring.model), scoring.matrix, scoring.names),
+            *(scoring.ids and hash_file(scoring.ids), scoring.neighbours),
+        ]
         return {"arginator": __version__, "bundles": self.predictor.id, "options": options}
 
     def score(
@@ -97,7 +107,7 @@ class Scorer:
         """
         scoring: deque[tuple[Path, Future[pa.RecordBatch]]] = deque()
         with ThreadPoolExecutor(self._scoring.threads) as pool:
-            for path, query in self._queries(files):
+            for path, query in self._queries(files, kept):
                 if kept is not None and (rows := kept.take(query.embeddings.ids)) is not None:
                     yield path, rows
                     continue
@@ -108,12 +118,29 @@ class Scorer:
             while scoring:
                 yield _first(scoring, kept)
 
-    def _queries(self, files: Sequence[Path]) -> Iterator[tuple[Path, Query]]:
+    def _queries(
+        self, files: Sequence[Path], kept: KeptRows | None
+    ) -> Iterator[tuple[Path, Query]]:
         """Yield the proteins of each file, at most so many at a time."""
+        known = None if kept is None else kept.covers
         for path in files:
-            for query in self._reader.read(path):
+            for query in self._reader.read(path, known):
                 for part in query.parts(self._scoring.batch_size):
                     yield path, part
+
+
+def warn_of_simulated(predictor: Predictor, bundle: Path) -> None:
+    """Say so if models were trained on simulated proteins."""
+    if predictor.simulated:
+        logger.warning(SIMULATED, bundle, predictor.source)
+
+
+def _describe_weights(model: str | None) -> str | list[list[str | int]] | None:
+    """Return what tells weights from others: a name, or the files of a folder."""
+    if model is None or not Path(model).is_dir():
+        return model
+    files = sorted(path for path in Path(model).iterdir() if path.is_file())
+    return [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
 
 
 def _first(

@@ -11,13 +11,10 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,36 +22,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from arginator.console import die_with_parent, fix_threads
+from arginator.command_outputs import refuse_to_replace
 from arginator.errors import ArginatorError, DataError, ModelError
 from arginator.files import hash_file, replacing, write_json
 from arginator.prediction_inputs import STANDARD_INPUT
 from arginator.prediction_outputs import ParquetWriter
-from arginator.scoring import Scorer, Scoring
+from arginator.scoring import Scorer, Scoring, warn_of_simulated
+from arginator.shard_runners import Outcome, through_dask, through_processes
 
 KEY = b"arginator"
 SUFFIX, MANIFEST = ".parquet", "manifest.json"
-DIED = "the process that scored it died"
-RETRIES = 3  # of a file whose process died
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a file.
-
-    Attributes:
-        source: The input.
-        rows: Proteins in its output; None if it failed.
-        skipped: Whether it was done before.
-        problem: Why it failed.
-    """
-
-    source: Path
-    rows: int | None
-    skipped: bool = False
-    problem: str = ""
 
 
 def predict_folder(args: argparse.Namespace, files: Sequence[Path], scoring: Scoring) -> None:
@@ -65,12 +44,18 @@ def predict_folder(args: argparse.Namespace, files: Sequence[Path], scoring: Sco
         ModelError: Some files failed; the others are done.
     """
     outputs = _name_outputs(files, args)
+    warn_of_simulated(load_scorer(scoring).predictor, args.bundle)
     mine = deal(files, args.shard) if args.shard else list(files)
     args.output.mkdir(parents=True, exist_ok=True)
-    run = _through_dask(args.dask) if args.dask else _through_processes(args.workers or 1)
+    work = [(path, outputs[path]) for path in mine]
+    run = through_dask(args.dask) if args.dask else through_processes(args.workers or 1)
+    if args.dask:  # its workers may stand in other folders
+        work = [(source.resolve(), output.resolve()) for source, output in work]
+        ids = scoring.ids and scoring.ids.resolve()
+        scoring = replace(scoring, bundle=scoring.bundle.resolve(), ids=ids)
     failed: list[Outcome] = []
     with tqdm(total=len(mine), unit=" files", disable=None, leave=False) as bar:
-        for outcome in run([(path, outputs[path], scoring) for path in mine]):
+        for outcome in run(partial(score_file, scoring=scoring), work):
             failed += [outcome] if outcome.problem else []
             bar.update()
     if failed:
@@ -78,7 +63,7 @@ def predict_folder(args: argparse.Namespace, files: Sequence[Path], scoring: Sco
         more = f" and {len(failed) - 3:,} more" if len(failed) > 3 else ""
         problem = f"{len(failed):,} of {len(mine):,} files failed ({lines}{more})"
         raise ModelError(args.output, problem, "correct them and run the same again")
-    write_manifest(files, outputs, args.output / MANIFEST)
+    write_manifest(files, outputs, load_scorer(scoring).facts, args.output / MANIFEST)
 
 
 def deal(files: Sequence[Path], shard: tuple[int, int]) -> list[Path]:
@@ -100,7 +85,7 @@ def score_file(source: Path, output: Path, scoring: Scoring) -> Outcome:
         scoring: How they are made.
     """
     try:
-        scorer = _scorer(scoring)
+        scorer = load_scorer(scoring)
         facts = {**scorer.facts, "input": source.name, "sha256": hash_file(source)}
         if (done := _read_footer(output)) is not None and done[0] == facts:
             return Outcome(source, done[1], skipped=True)
@@ -110,12 +95,21 @@ def score_file(source: Path, output: Path, scoring: Scoring) -> Outcome:
     return Outcome(source, rows)
 
 
-def write_manifest(files: Sequence[Path], outputs: dict[Path, Path], path: Path) -> None:
-    """Write what all outputs hold, unless some are still to come from other shards."""
+def write_manifest(
+    files: Sequence[Path], outputs: Mapping[Path, Path], made_by: Mapping[str, Any], path: Path
+) -> None:
+    """Write what all outputs hold, unless some are still to come from other shards.
+
+    Args:
+        files: The inputs.
+        outputs: The output of each.
+        made_by: What rows depend on beside their input, without which an output is stale.
+        path: The file to write.
+    """
     listed = []
     for source in files:
         footer = _read_footer(outputs[source])
-        if footer is None:
+        if footer is None or not made_by.items() <= footer[0].items():
             logger.warning("%s: other shards are not done; the last one writes it", path)
             return
         facts, rows = footer
@@ -146,7 +140,18 @@ def _name_outputs(files: Sequence[Path], args: argparse.Namespace) -> dict[Path,
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError("input", f"several files are called {twice!r}", "rename them")
-    return {path: args.output / f"{path.name}{SUFFIX}" for path in files}
+    outputs = {path: args.output / f"{path.name}{SUFFIX}" for path in files}
+    if not args.force:
+        refuse_to_replace(outputs.values(), files, _is_foreign)
+    return outputs
+
+
+def _is_foreign(path: Path) -> bool:
+    """Tell whether a file is a sound one that no such run wrote."""
+    try:
+        return KEY not in (pq.read_metadata(path).metadata or {})
+    except (OSError, pa.ArrowException):
+        return False
 
 
 def _write(source: Path, output: Path, scorer: Scorer, facts: dict[str, Any]) -> int:
@@ -170,71 +175,11 @@ def _read_footer(path: Path) -> tuple[dict[str, Any], int] | None:
     try:
         footer = pq.read_metadata(path)
         return json.loads((footer.metadata or {})[KEY]), footer.num_rows
-    except (FileNotFoundError, KeyError, ValueError, pa.ArrowInvalid):
+    except (OSError, KeyError, ValueError, pa.ArrowException):
         return None
 
 
 @lru_cache(maxsize=1)
-def _scorer(scoring: Scoring) -> Scorer:
+def load_scorer(scoring: Scoring) -> Scorer:
     """Return what scores files, loaded once in a process."""
     return Scorer(scoring)
-
-
-Work = tuple[Path, Path, Scoring]
-Runner = Callable[[Sequence[Work]], Iterable[Outcome]]
-
-
-def _through_processes(number: int) -> Runner:
-    """Return what does work in processes of this machine; with one, in this process itself."""
-
-    def run(work: Sequence[Work]) -> Iterator[Outcome]:
-        if number == 1:
-            yield from (score_file(*one) for one in work)
-            return
-        left = {one[0]: one for one in work}
-        for _ in range(RETRIES):
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(number, context, _begin) as pool:
-                futures = [pool.submit(score_file, *one) for one in left.values()]
-                for future in as_completed(futures):
-                    try:
-                        outcome = future.result()
-                    except BrokenProcessPool:
-                        continue  # a process was killed: what it left is tried again
-                    left.pop(outcome.source)
-                    yield outcome
-            if not left:
-                return
-        yield from (Outcome(path, None, problem=DIED) for path in left)
-
-    return run
-
-
-def _begin() -> None:
-    """Prepare a process of the pool."""
-    import signal
-
-    die_with_parent(signal.SIGTERM)
-    fix_threads(1)
-
-
-def _through_dask(address: str) -> Runner:
-    """Return what does work on a Dask cluster whose workers see the same files."""
-    try:
-        from distributed import Client
-        from distributed import as_completed as completed
-    except ImportError:
-        raise ModelError("--dask", "needs distributed", "install the extra 'cluster'") from None
-
-    def run(work: Sequence[Work]) -> Iterator[Outcome]:
-        with Client(address, set_as_default=False) as client:
-            futures = {
-                client.submit(score_file, *one, retries=RETRIES, pure=False): one[0] for one in work
-            }
-            for future in completed(futures, loop=client.loop):
-                if future.status == "finished":
-                    yield future.result()
-                else:
-                    yield Outcome(futures[future], None, problem=DIED)
-
-    return run

@@ -94,23 +94,18 @@ def test_an_opinion_is_of_calibrated_answers_and_sets_of_the_raw_ones():
         bias=(0.0, 0.0),
     )
     conformal = Conformal(classes=GROUP, alpha=0.1, quantile={"other": 0.5, "hit": 0.3})
-    found = form_opinion(np.array([[0.4, 0.6], [0.05, 0.95]]), calibration, conformal)
+    raw = np.array([[0.4, 0.6], [0.05, 0.95]])
+    found = form_opinion(calibration.apply(raw), conformal.sets(raw), conformal)
     assert found.top.tolist() == [0, 1]
     assert found.possible.tolist() == [[False, False], [False, True]]
 
 
 def test_a_class_that_can_never_be_ruled_out_counts_only_as_the_most_probable():
-    calibration = Calibration(
-        classes=CLASSES,
-        method="none",
-        training_prior=dict.fromkeys(CLASSES, 1 / 3),
-        prevalence=dict.fromkeys(CLASSES, 1 / 3),
-        temperature=1.0,
-        bias=(0.0, 0.0, 0.0),
-    )
     conformal = Conformal(classes=CLASSES, alpha=0.1, quantile={"A": 0.5, "non": 0.5})
-    found = form_opinion(np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1]]), calibration, conformal)
-    assert conformal.sets(np.array([[0.8, 0.1, 0.1]])).tolist() == [[True, True, False]]
+    probability = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1]])
+    member = conformal.sets(probability)
+    assert member.tolist() == [[True, True, False], [False, True, False]]
+    found = form_opinion(probability, member, conformal)
     assert found.possible.tolist() == [[True, False, False], [False, True, False]]
 
 

@@ -36,6 +36,7 @@ def main():
         "data": lambda: (_ for _ in ()).throw(DataError("x.h5", "is\\nempty", "give another")),
         "model": lambda: (_ for _ in ()).throw(ModelError("m.onnx", "is gone")),
         "full": lambda: Path("/dev/full").write_text("x" * 100_000),
+        "left": lambda: print("x"),
         "memory": lambda: numpy.zeros(1 << 50),
         "bug": lambda: 1 / 0,
         "pipe": lambda: [print("x" * 1000) for _ in range(10_000)],
@@ -77,6 +78,12 @@ def test_an_error_is_one_line_and_a_status(
 ) -> None:
     result = call(script, act)
     assert (result.returncode, result.stdout, result.stderr) == (status, "", message)
+
+
+def test_output_that_cannot_be_written_at_the_end_is_one_line(script: Path) -> None:
+    command = f"{sys.executable} {script} --act left --out {script.parent}/x > /dev/full"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (1, "arginator: No space left on device\n")
 
 
 def test_running_out_of_memory_is_one_line(script: Path) -> None:

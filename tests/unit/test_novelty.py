@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from arginator import nearest, novelty
 from arginator.embeddings import Embeddings
 from arginator.errors import DataError, ModelError
-from arginator.nearest import Shortlist, find_nearest
+from arginator.nearest import Rotation, Shortlist, find_nearest
 from arginator.novelty import (
     doubt,
     doubt_threshold,
@@ -75,13 +75,14 @@ def test_neighbours_within_the_rounding_error_of_a_fast_product_are_told_apart()
     np.testing.assert_allclose(found, 0.5 * expected, rtol=0, atol=1e-12)
 
 
-def families(seed, n, d, spread, sparse=False):
+def families(seed, n, d, spread, sparse=False, outlier=0.0):
     """Return rows of length 1 around a tenth as many centres."""
     rng = np.random.default_rng(seed)
     centre = np.random.default_rng(0).normal(size=(max(1, n // 10), d))
     unit = centre[rng.integers(0, len(centre), n)] + spread * rng.normal(size=(n, d))
     unit[rng.random((n, d)) < 0.9 * sparse] = 0
     unit[:, 0] += 0.1
+    unit[:, 3] += outlier
     return (unit / np.linalg.norm(unit, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -91,10 +92,14 @@ def families(seed, n, d, spread, sparse=False):
     st.sampled_from([16, 128, 1024]),
     st.sampled_from([0.001, 0.1, 1.0]),
     st.booleans(),
+    st.sampled_from([0.0, 30.0, 3000.0]),
     st.sampled_from([2, 64]),
 )
-def test_eight_bits_find_the_same_neighbours_as_thirty_two(seed, width, spread, sparse, most):
-    reference, query = families(1, 300, width, spread), families(seed, 40, width, spread, sparse)
+def test_eight_bits_find_the_same_neighbours_as_thirty_two(
+    seed, width, spread, sparse, outlier, most
+):
+    reference = families(1, 300, width, spread, outlier=outlier)
+    query = families(seed, 40, width, spread, sparse, outlier)
     expected = find_nearest(query, reference, 5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nearest, "MOST_CANDIDATES", most)
@@ -103,30 +108,44 @@ def test_eight_bits_find_the_same_neighbours_as_thirty_two(seed, width, spread, 
     np.testing.assert_array_equal(found.similarity, expected.similarity)
 
 
-def test_eight_bit_products_are_off_by_less_than_they_say():
+def test_differences_of_eight_bit_products_are_off_by_less_than_they_say():
     reference, query = families(1, 500, 1024, 1.0), families(2, 500, 1024, 1.0, sparse=True)
-    product, error = Shortlist(reference).products(query)
-    off = np.abs(product - query.astype(np.float64) @ reference.T.astype(np.float64)).max(axis=1)
-    assert (off < error).all()
-    assert (off > error / 50).all()  # or it would say nothing
+    product, apart = Shortlist(reference).products(query)
+    cosine = query.astype(np.float64) @ reference.T.astype(np.float64)
+    unit = (cosine * product).sum(axis=1) / (cosine**2).sum(axis=1)  # least squares
+    off = np.ptp(product - cosine * unit[:, None], axis=1)
+    assert (off < apart).all()
+    assert (off > apart / 20).all()  # or it would say nothing
 
 
-def test_an_index_large_enough_takes_eight_bits(monkeypatch):
+@pytest.mark.parametrize("width", [1, 7, 16, 24, 1024])
+def test_a_rotation_leaves_cosines_as_they_are_and_spreads_what_few_numbers_hold(width):
+    vectors = np.eye(width, dtype=np.float32)
+    turned = Rotation(width).turn(vectors)
+    np.testing.assert_allclose(turned @ turned.T, vectors, atol=1e-6)
+    assert width < 1024 or np.abs(turned).max() < 0.5
+
+
+def test_a_large_index_takes_eight_bits_for_many_or_once_it_is_warm(monkeypatch):
     index, query = fitted(), proteins(2, 50).embeddings.matrix
     expected = index.score(query)
-    monkeypatch.setattr(novelty, "SMALLEST_WORTH", 100)
-    taken = fitted()
-    np.testing.assert_array_equal(taken.score(query), expected)
-    assert taken._shortlist is not None
-    assert index._shortlist is None
+    index.warm_up()
+    assert "_shortlist" not in vars(index)
+    monkeypatch.setattr(novelty, "LARGE_INDEX", 100)
+    np.testing.assert_array_equal(index.score(query), expected)
+    assert "_shortlist" not in vars(index)
+    index.warm_up()
+    np.testing.assert_array_equal(index.score(query), expected)
+    another = fitted()
+    monkeypatch.setattr(novelty, "MANY", 10)
+    np.testing.assert_array_equal(another.score(query), expected)
+    assert "_shortlist" in vars(another)
 
 
 @pytest.mark.parametrize("outlier", [0.0, 30.0])
 def test_eight_bit_products_never_depend_on_the_company(outlier):
-    reference, query = families(1, 300, 128, 0.01), families(2, 60, 128, 0.01)
-    for rows in (reference, query):
-        rows[:, 3] += np.float32(outlier)
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    reference = families(1, 300, 128, 0.01, outlier=outlier)
+    query = families(2, 60, 128, 0.01, outlier=outlier)
     shortlist = Shortlist(reference)
     together = find_nearest(query, reference, 5, shortlist)
     for row in range(len(query)):

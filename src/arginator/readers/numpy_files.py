@@ -95,7 +95,8 @@ def read_npz(inspection: Inspection, matrix: str | None, names: str | None) -> I
     with naming_damage(path, *DAMAGE), np.load(path, allow_pickle=False) as arrays:
         vectors, ids = arrays[matrix], arrays[names]
         text = np.char.decode(ids, "utf-8") if ids.dtype.kind == "S" else ids
-    yield from _batches(text.tolist(), vectors)
+        listed = text.tolist()
+    yield from _batches(listed, vectors)
 
 
 def read_ids(path: Path) -> list[str]:

@@ -18,7 +18,7 @@ MAX_ID_CHARACTERS = 1_000
 MAX_WIDTH = 65_536
 MAX_EXPANSION = 100  # vectors of real proteins shrink to a half at best, sparse counts to a tenth
 ALWAYS_FINE_BYTES = 64 * 2**20
-CONTROLS = r"\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029"  # all but the tab
+CONTROLS = r"\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"  # all but the tab
 CONTROL = re.compile(f"[{CONTROLS}]")
 SOUND_ID = re.compile(rf"(?!\s)[^{CONTROLS}]{{1,{MAX_ID_CHARACTERS}}}(?<!\s)")
 HALF_MAGNITUDE, HALF_INFINITE = np.uint16(0x7FFF), np.uint16(0x7C00)  # bits of a float16
@@ -81,7 +81,7 @@ class Inspection:
         """Check n vectors; return them, cast to what is kept, or None if any has a fault."""
         names = tuple(ids)
         self._read += len(names)
-        self._check_ids(names)
+        sound = self._check_ids(names)
         if not names or not self.has_width(matrix.shape[1], names[0], len(names)):
             return None
         kept = cast(matrix)
@@ -90,7 +90,7 @@ class Inspection:
             self.note(
                 "hold NaN, infinite or too large numbers", names[row], "make these vectors again"
             )
-        return None if len(faulty) else Embeddings(names, kept)
+        return Embeddings(names, kept) if sound and not len(faulty) else None
 
     def close(self) -> None:
         """Report what was noted.
@@ -108,11 +108,12 @@ class Inspection:
                 remedy,
             )
 
-    def _check_ids(self, ids: tuple[str, ...]) -> None:
+    def _check_ids(self, ids: tuple[str, ...]) -> bool:
+        """Note what is wrong with ids; return whether nothing is."""
         new = set(ids)
         if len(new) == len(ids) and self._ids.isdisjoint(new) and all(map(SOUND_ID.fullmatch, ids)):
             self._ids |= new  # as nearly always, and faster than one by one
-            return
+            return True
         for name in ids:
             if not name or len(name) > MAX_ID_CHARACTERS:
                 problem = (
@@ -125,6 +126,7 @@ class Inspection:
             if name in self._ids:
                 self.note("repeat the id of another", name, "give each protein its own id")
             self._ids.add(name)
+        return False
 
     def _note_shape(self, name: str, shape: tuple[int, ...]) -> None:
         dimensions = " × ".join(str(length) for length in shape) or "a single number"

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from arginator import __version__
 from arginator.service import inference_routes, job_routes, monitoring, predict_routes
-from arginator.service.limits import Gate
+from arginator.service.limits import SECURITY, Gate
 from arginator.service.monitoring import Meter, Monitor
 from arginator.service.problems import add_handlers
 from arginator.service.settings import Settings
@@ -45,7 +45,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_api_route("/", _page, include_in_schema=False)
     app.mount("/page", StaticFiles(directory=str(PAGE)))
     add_handlers(app)
-    app.add_middleware(Gate, settings=settings, bundle=state.predictor.id)
+    app.state.headers = {**SECURITY, "x-arginator-bundle": state.predictor.id}
+    app.add_middleware(Gate, settings=settings, headers=app.state.headers)
     app.add_middleware(Meter, monitor=app.state.monitor)
     return app
 

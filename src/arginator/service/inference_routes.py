@@ -27,6 +27,8 @@ from arginator.service.state import State, state_of
 router = APIRouter(prefix="/v2", tags=["v2"])
 INPUT, PROBABILITY, LABEL = "vectors", "probability", "label"
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Row = Annotated[list[Number], Field(fail_fast=True)]
+Rows = Annotated[list[Row], Field(fail_fast=True)]
 
 
 class Fault(BaseModel):
@@ -41,7 +43,7 @@ class TensorIn(BaseModel):
     name: Literal["vectors"]
     shape: Annotated[list[Annotated[int, Field(ge=0, le=2**31)]], Field(min_length=2, max_length=2)]
     datatype: Literal["FP32"]
-    data: list[Number] | list[list[Number]]
+    data: Row | Rows
 
 
 class OutputIn(BaseModel):
@@ -178,7 +180,7 @@ async def model_ready(request: Request, name: str) -> ModelReady:
 async def infer(request: Request, name: str, body: InferIn) -> InferOut:
     """Return calibrated probabilities and the most probable class of each vector."""
     bundle, state = _find(request, name), state_of(request)
-    matrix = _matrix(body.inputs[0], state)
+    matrix = await run_in_threadpool(_matrix, body.inputs[0], state)
     probability = await run_in_threadpool(bundle.model.predict_probability, matrix)
     classes = bundle.manifest.signature.classes
     named = [classes[place] for place in probability.argmax(axis=1)]
@@ -208,6 +210,9 @@ def _find(request: Request, name: str) -> Bundle:
 def _matrix(tensor: TensorIn, state: State) -> Float32[np.ndarray, "n d"]:
     """Return the vectors of a request, checked."""
     n, width = tensor.shape
+    if width != state.predictor.width:
+        problem = f"have width {width:,}, expected {state.predictor.width:,}"
+        raise DataError(INPUT, problem, f"made by {state.predictor.embedder!r}")
     flat = _flatten(tensor.data, width)
     if len(flat) != n * width:
         problem = f"has {len(flat):,} numbers, expected {n:,} × {width:,} as its shape says"

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from arginator.hamronized import GROUP
-from arginator.service.job_results import MEDIA_TYPES, ResultFormat, convert, list_rejected
+from arginator.service.job_results import (
+    MEDIA_TYPES,
+    ResultFormat,
+    convert,
+    list_rejected,
+    read_models,
+)
 from arginator.service.jobs import ENDED, PLOT, RESULT, Job, Jobs, State
 from arginator.service.problems import problem_responses
 from arginator.service.state import state_of
+from arginator.service.uploads import FORM, has_room, plain_name, receive
 
 router = APIRouter(prefix="/v1/jobs", tags=["v1"])
-SOON = {"retry-after": "1"}
-CHUNK_BYTES = 2**20
-NAME = re.compile(r"[^\w.()+ -]")
-LONGEST_NAME = 100
+SOON, LATER = {"retry-after": "1"}, {"retry-after": "10"}
+TOO_MANY = "too many jobs wait; come again later"
 UPLOADED = "uploaded"
-UPLOAD = "multipart/form-data"
-COMMON = (401, 404, 410, 429)
+COMMON = (401, 404, 410, 429, 503)
 BINARY = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
 FASTA = {
     "schema": {"type": "string", "pattern": "^>", "examples": [">TEM-1\nMSIQHFRVALIPFFAAFCL\n"]}
@@ -39,7 +42,7 @@ BODY: dict[str, Any] = {
     "content": {
         "text/x-fasta": FASTA,
         "application/octet-stream": BINARY,
-        UPLOAD: {
+        FORM: {
             "schema": {
                 "type": "object",
                 "required": ["file"],
@@ -78,7 +81,7 @@ def describe(job: Job) -> JobOut:
     "",
     status_code=202,
     response_model=JobOut,
-    responses=problem_responses(400, 401, 408, 413, 415, 422, 429, 507),
+    responses=problem_responses(400, 401, 408, 413, 415, 422, 429, 503, 507),
     openapi_extra={"requestBody": BODY},
 )
 async def start(
@@ -86,33 +89,37 @@ async def start(
     name: Annotated[str, Query(max_length=1000, description="what to call the file")] = "upload",
 ) -> Response:
     """Start a job with a file of proteins."""
-    state = state_of(request)
-    folder = state.jobs.new_files()
+    jobs, most = state_of(request).jobs, state_of(request).settings.max_waiting
+    if (await run_in_threadpool(jobs.count))["queued"] >= most:
+        raise HTTPException(429, TOO_MANY, LATER | {"connection": "close"})
+    if not await run_in_threadpool(has_room, jobs.folder):
+        problem = "the disk of the service is nearly full; come again"
+        raise HTTPException(507, problem, {"connection": "close"})
+    folder = await run_in_threadpool(jobs.new_files)
     try:
-        name = _plain(await _receive(request, folder / UPLOADED) or name)
+        name = plain_name(await receive(request, folder / UPLOADED) or name)
         if not (folder / UPLOADED).stat().st_size:
             raise HTTPException(422, "the file is empty")
-        (folder / UPLOADED).replace(state.jobs.input(folder.name, name))
-        job = state.jobs.add(folder.name, name, state.settings.max_waiting)
+        (folder / UPLOADED).replace(jobs.input(folder.name, name))
+        job = await run_in_threadpool(jobs.add, folder.name, name, most)
+        if job is None:
+            raise HTTPException(429, TOO_MANY, LATER)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
         raise
-    if job is None:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise HTTPException(429, "too many jobs wait; come again later", {"retry-after": "10"})
     headers = {"location": f"/v1/jobs/{job.id}", **SOON}
     return JSONResponse(describe(job).model_dump(), 202, headers)
 
 
 @router.get("/{job_id}", response_model=JobOut, responses=problem_responses(*COMMON))
-async def look(request: Request, job_id: str) -> Response:
+def look(request: Request, job_id: str) -> Response:
     """Tell how far a job is."""
     job = _find(request, job_id)
     return JSONResponse(describe(job).model_dump(), headers={} if job.state in ENDED else SOON)
 
 
 @router.post("/{job_id}/cancel", response_model=JobOut, responses=problem_responses(*COMMON))
-async def cancel(request: Request, job_id: str) -> Response:
+def cancel(request: Request, job_id: str) -> Response:
     """Cancel a job unless it has ended; what was sent stays until it is removed."""
     jobs, job = state_of(request).jobs, _find(request, job_id)
     jobs.cancel(job.id)
@@ -120,7 +127,7 @@ async def cancel(request: Request, job_id: str) -> Response:
 
 
 @router.delete("/{job_id}", status_code=204, responses=problem_responses(*COMMON))
-async def delete(request: Request, job_id: str) -> Response:
+def delete(request: Request, job_id: str) -> Response:
     """Remove a job and all its files; cancel it first if it has not ended."""
     jobs, job = state_of(request).jobs, _find(request, job_id)
     jobs.cancel(job.id)
@@ -140,17 +147,17 @@ async def result(
     request: Request, job_id: str, format: Annotated[ResultFormat, Query()] = "tsv"
 ) -> Response:
     """Fetch the rows."""
-    job, folder = _ended(request, job_id)
-    path, predictor = folder / RESULT, state_of(request).predictor
-    if format == "hamronized" and predictor.looks_for != GROUP:
+    job, folder = await run_in_threadpool(_ended, request, job_id)
+    path, models = folder / RESULT, read_models(folder)
+    if format == "hamronized" and models.looks_for != GROUP:
         raise HTTPException(422, f"hAMRonization reports each {GROUP}; these models do not")
     if format != "parquet":
         path = folder / f"result.{format}"
-        if not path.exists():
-            await run_in_threadpool(convert, folder / RESULT, path, format, job.name, predictor)
+        await _convert(request, convert, folder / RESULT, path, format, job.name, models)
     stem = Path(job.name).stem or "result"
     filename = f"{stem}.{'hamronized.tsv' if format == 'hamronized' else format}"
-    return FileResponse(path, media_type=MEDIA_TYPES[format], filename=filename)
+    headers = {"x-arginator-bundle": models.bundle}
+    return FileResponse(path, 200, headers, media_type=MEDIA_TYPES[format], filename=filename)
 
 
 @router.get(
@@ -163,10 +170,9 @@ async def result(
 )
 async def rejected(request: Request, job_id: str) -> Response:
     """Fetch the ids that were not scored, and why."""
-    job, folder = _ended(request, job_id)
+    job, folder = await run_in_threadpool(_ended, request, job_id)
     path = folder / "rejected.tsv"
-    if not path.exists():
-        await run_in_threadpool(list_rejected, folder / RESULT, path)
+    await _convert(request, list_rejected, folder / RESULT, path)
     filename = f"{Path(job.name).stem or 'result'}.rejected.tsv"
     return FileResponse(path, media_type=MEDIA_TYPES["tsv"], filename=filename)
 
@@ -176,7 +182,7 @@ async def rejected(request: Request, job_id: str) -> Response:
     response_class=FileResponse,
     responses={200: {"content": {"image/svg+xml": BINARY}}, **problem_responses(*COMMON, 409)},
 )
-async def plot(request: Request, job_id: str) -> Response:
+def plot(request: Request, job_id: str) -> Response:
     """Fetch the map of the proteins among those of training."""
     _, folder = _ended(request, job_id)
     if not (folder / PLOT).exists():
@@ -184,38 +190,10 @@ async def plot(request: Request, job_id: str) -> Response:
     return FileResponse(folder / PLOT, media_type="image/svg+xml", filename="plot.svg")
 
 
-async def _receive(request: Request, path: Path) -> str | None:
-    """Write the body, or the file in a form, to disk; return the file's name if it says one."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == UPLOAD:
-        async with request.form(max_files=1) as form:
-            file = form.get("file")
-            if not isinstance(file, UploadFile):
-                raise HTTPException(422, "the form has no file called 'file'")
-            await run_in_threadpool(_copy, file, path)
-            return file.filename
-    if kind in ("application/json", "application/x-www-form-urlencoded"):
-        raise HTTPException(415, f"{kind}: send the file itself, or a form with a file")
-    with path.open("wb") as out:
-        async for chunk in request.stream():
-            await asyncio.to_thread(out.write, chunk)
-    return None
-
-
-def _copy(file: UploadFile, path: Path) -> None:
-    """Copy an upload from where the form put it."""
-    with path.open("wb") as out:
-        shutil.copyfileobj(file.file, out, CHUNK_BYTES)
-
-
-def _plain(name: str) -> str:
-    """Return a name of a file without anything that could be more than a name.
-
-    >>> _plain("../../etc/passwd"), _plain("a<b>.fasta")
-    ('passwd', 'a_b_.fasta')
-    """
-    last = name.replace("\\", "/").rpartition("/")[2]
-    return NAME.sub("_", last)[:LONGEST_NAME].strip(". ") or "upload"
+async def _convert(request: Request, work: Callable[..., None], *args: object) -> None:
+    """Write a file from a result, one at a time, so that threads are left for others."""
+    limiter = state_of(request).conversions
+    await to_thread.run_sync(work, *args, limiter=limiter)
 
 
 def _find(request: Request, job_id: str) -> Job:

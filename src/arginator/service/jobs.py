@@ -6,6 +6,7 @@ waiting, running (and then waiting again), or ended, but never lost and never tw
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 import sqlite3
@@ -25,6 +26,7 @@ MOST_ATTEMPTS = 5
 REMEMBERED = 10  # times as long as files are kept
 RESULT, PLOT = "result.parquet", "plot.svg"
 GAVE_UP = f"the process that worked on it died {MOST_ATTEMPTS} times"
+SUFFIX = re.compile(r"\.[a-z0-9]{1,10}")
 COLUMNS = "id, name, state, created, started, ended, done, total, problem"
 
 
@@ -71,7 +73,8 @@ class Jobs:
 
     def input(self, job_id: str, name: str) -> Path:
         """Return where a job's input stands, with the suffix that the client's name for it has."""
-        return self.files(job_id) / f"input{Path(name).suffix.lower()}"
+        suffix = Path(name).suffix.lower()
+        return self.files(job_id) / f"input{suffix if SUFFIX.fullmatch(suffix) else ''}"
 
     def new_files(self) -> Path:
         """Return a new folder for the input of a job to be; its name will be the job's id."""
@@ -120,7 +123,10 @@ class Jobs:
             if row is None:
                 return None
             if row[1] >= MOST_ATTEMPTS:
-                _end(table, row[0], "failed", GAVE_UP)
+                table.execute(
+                    "UPDATE jobs SET state = 'failed', ended = ?, problem = ? WHERE id = ?",
+                    (time.time(), GAVE_UP, row[0]),
+                )
             else:
                 table.execute(
                     "UPDATE jobs SET state = 'running', worker = ?, attempts = attempts + 1, "
@@ -129,19 +135,26 @@ class Jobs:
                 )
         return self.find(row[0])
 
-    def progress(self, job_id: str, done: int, total: int | None) -> bool:
-        """Write down how far a job is; return whether it is still wanted."""
+    def progress(self, job_id: str, worker: int, done: int, total: int | None) -> bool:
+        """Write down how far a worker is; return whether its job is still wanted."""
         with connect(self.folder) as table:
             changed = table.execute(
-                "UPDATE jobs SET done = ?, total = ? WHERE id = ? AND state = 'running'",
-                (done, total, job_id),
+                "UPDATE jobs SET done = ?, total = ? "
+                "WHERE id = ? AND worker = ? AND state = 'running'",
+                (done, total, job_id, worker),
             )
             return changed.rowcount == 1
 
-    def end(self, job_id: str, state: State, problem: str | None = None) -> None:
-        """End a running job, unless it has been cancelled meanwhile."""
+    def end(self, job_id: str, worker: int, state: State, problem: str | None = None) -> bool:
+        """Let a worker end its job; return whether it still was its own and wanted."""
         with connect(self.folder) as table:
-            _end(table, job_id, state, problem)
+            ended = table.execute(
+                "UPDATE jobs SET state = ?, ended = ?, problem = ?, worker = NULL "
+                "WHERE id = ? AND worker = ? AND state = 'running'",
+                (state, time.time(), problem, job_id, worker),
+            ).rowcount
+            _leave(table, worker, job_id)
+            return bool(ended)
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job that has not ended."""
@@ -160,18 +173,27 @@ class Jobs:
             died: Whether it died at its work, which the job may have caused and which is counted.
         """
         with connect(self.folder) as table:
-            return table.execute(
+            released = table.execute(
                 "UPDATE jobs SET state = 'queued', worker = NULL, started = NULL, done = 0, "
                 "attempts = attempts - ?2 WHERE state = 'running' AND (worker = ?1 OR ?1 IS NULL)",
                 (worker, int(not died)),
             ).rowcount
+            _leave(table, worker)
+            return released
 
-    def overdue(self, seconds: float) -> list[tuple[str, int]]:
-        """Return running jobs that take longer than that, and their workers."""
+    def overdue(self, seconds: float, patience_s: float) -> list[tuple[str, int]]:
+        """Return jobs that keep a worker too long, and the workers.
+
+        Args:
+            seconds: How long a job may run.
+            patience_s: How long a worker may be at one that is no longer wanted.
+        """
+        now = time.time()
         with connect(self.folder) as table:
             return table.execute(
-                "SELECT id, worker FROM jobs WHERE state = 'running' AND started < ?",
-                (time.time() - seconds,),
+                "SELECT id, worker FROM jobs WHERE worker IS NOT NULL AND "
+                "(started < ? OR (state != 'running' AND ended < ?))",
+                (now - seconds, now - patience_s),
             ).fetchall()
 
     def forget(self, hours: float, most: int) -> int:
@@ -204,18 +226,19 @@ class Jobs:
         shutil.rmtree(self.files(job_id), ignore_errors=True)
 
     def sweep(self) -> None:
-        """Remove folders that belong to no job, as a killed process leaves them."""
+        """Remove folders of jobs that are gone or never were, as a killed process leaves them."""
+        kept = "SELECT id FROM jobs WHERE state NOT IN ('expired', 'removed')"
         with connect(self.folder) as table:
-            known = {job_id for (job_id,) in table.execute("SELECT id FROM jobs")}
+            known = {job_id for (job_id,) in table.execute(kept)}
         for path in (self.folder / "files").glob("*"):
             if path.name not in known:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _end(table: sqlite3.Connection, job_id: str, state: State, problem: str | None) -> None:
-    """End a job that has neither ended nor been cancelled."""
+def _leave(table: sqlite3.Connection, worker: int | None, job_id: str | None = None) -> None:
+    """Note that a worker is no longer at a job, or any, that nobody wants; None for all workers."""
     table.execute(
-        "UPDATE jobs SET state = ?, ended = ?, problem = ? "
-        "WHERE id = ? AND state IN ('queued', 'running')",
-        (state, time.time(), problem, job_id),
+        "UPDATE jobs SET worker = NULL WHERE state != 'running' "
+        "AND (worker = ?1 OR ?1 IS NULL) AND (id = ?2 OR ?2 IS NULL)",
+        (worker, job_id),
     )

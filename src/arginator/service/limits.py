@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,6 +17,9 @@ from arginator.service.settings import Settings
 
 OPEN_TO_ALL = ("/v2/health/live", "/v2/health/ready", "/")  # even where there is a token
 PAGE = "/page/"
+JOBS = "/v1/jobs"
+MOST_JSON_BYTES = 32 * 2**20  # which are read in memory, unlike those of a job
+LEAST_BYTES_A_SECOND = 1024  # after a while, on average
 MOST_CLIENTS = 10_000  # whose rates are kept in mind
 SECURITY = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -35,12 +38,11 @@ class Gate:
     Args:
         app: What to guard.
         settings: What the service was told.
-        bundle: Ids of the bundles that answer.
+        headers: That every answer has.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings, bundle: str) -> None:
-        self._app, self._settings = app, settings
-        self._headers = {**SECURITY, "x-arginator-bundle": bundle}
+    def __init__(self, app: ASGIApp, settings: Settings, headers: Mapping[str, str]) -> None:
+        self._app, self._settings, self._headers = app, settings, headers
         self._rates = Rates(settings.requests_a_minute)
         self._job_rates = Rates(settings.jobs_a_minute)
 
@@ -62,52 +64,57 @@ class Gate:
         if refused is not None:
             await refused(scope, receive, marked)
             return
-        await self._app(scope, self._measured(receive), marked)
+        most = self._most_bytes(scope["path"])
+        await self._app(scope, self._measured(receive, most), marked)
 
     def _refuse(self, scope: Scope) -> ASGIApp | None:
         """Return the answer to a request that may not come in."""
         path, headers = scope["path"], Headers(scope=scope)
         settings = self._settings
-        open_to_all = path in OPEN_TO_ALL or path.startswith(PAGE)
-        if settings.token and not open_to_all and not _presents(headers, settings.token):
-            wanted = {"www-authenticate": "Bearer"}
-            return answer_problem(401, "present the service's token as a bearer", path, wanted)
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > settings.max_body_bytes:
-            return answer_problem(413, self._too_large(), path, {"connection": "close"})
-        starts_job = scope["method"] == "POST" and path == "/v1/jobs"
+        starts_job = scope["method"] == "POST" and path == JOBS
         client = (scope.get("client") or ("",))[0]
         wait_s = (self._job_rates if starts_job else self._rates).wait(client)
         if wait_s:
             later = {"retry-after": str(int(wait_s) + 1)}
             return answer_problem(429, "too many requests; come again later", path, later)
+        open_to_all = path in OPEN_TO_ALL or path.startswith(PAGE)
+        if settings.token and not open_to_all and not _presents(headers, settings.token):
+            wanted = {"www-authenticate": "Bearer"}
+            return answer_problem(401, "present the service's token as a bearer", path, wanted)
+        length, most = headers.get("content-length", "0"), self._most_bytes(path)
+        if not length.isdecimal() or int(length) > most:
+            return answer_problem(413, _too_large(most), path, {"connection": "close"})
         return None
 
-    def _measured(self, receive: Receive) -> Receive:
-        """Return what receives a body up to the limit, from a client that keeps on sending."""
-        settings, got, whole = self._settings, 0, False
+    def _most_bytes(self, path: str) -> int:
+        """Return how large the body of a request may be."""
+        most = self._settings.max_body_bytes
+        return most if path == JOBS else min(most, MOST_JSON_BYTES)
+
+    def _measured(self, receive: Receive, most: int) -> Receive:
+        """Return what receives a body up to a limit, from a client that keeps on sending."""
+        silent_s, got, whole = self._settings.client_seconds, 0, False
+        begun = time.monotonic()
 
         async def measured() -> Message:
             nonlocal got, whole
             if whole:
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), settings.body_seconds)
+                async with asyncio.timeout(silent_s):
+                    message = await receive()
             except TimeoutError:
-                problem = f"nothing came for {settings.body_seconds:g} s"
+                problem = f"nothing came for {silent_s} s"
                 raise HTTPException(408, problem, {"connection": "close"}) from None
+            if time.monotonic() - begun > silent_s + got / LEAST_BYTES_A_SECOND:
+                raise HTTPException(408, "the body comes too slowly", {"connection": "close"})
             got += len(message.get("body", b""))
             whole = not message.get("more_body", False)
-            if got > settings.max_body_bytes:
-                raise HTTPException(413, self._too_large(), {"connection": "close"})
+            if got > most:
+                raise HTTPException(413, _too_large(most), {"connection": "close"})
             return message
 
         return measured
-
-    def _too_large(self) -> str:
-        """Say what the limit is."""
-        mib = self._settings.max_body_bytes / 2**20
-        return f"more than {mib:g} MiB; send fewer proteins at a time, or use the command line"
 
 
 class Rates:
@@ -131,6 +138,11 @@ class Rates:
         while len(self._buckets) > MOST_CLIENTS:
             self._buckets.popitem(last=False)
         return 0.0 if enough else (1 - left) * 60 / self._a_minute
+
+
+def _too_large(most: int) -> str:
+    """Say what the limit is."""
+    return f"more than {most / 2**20:g} MiB; send fewer proteins at a time, or a job"
 
 
 def _presents(headers: Headers, token: str) -> bool:

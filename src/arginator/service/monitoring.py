@@ -24,7 +24,8 @@ from arginator.service.jobs import Jobs
 
 router = APIRouter(tags=["service"])
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-NO_ROUTE = "none"
+NO_ROUTE, OTHER = "none", "other"
+METHODS = ("GET", "HEAD", "POST", "DELETE")  # clients may make up any others
 
 
 class Monitor:
@@ -93,7 +94,7 @@ class Meter:
             await self._app(scope, receive, noting)
         finally:
             route = getattr(scope.get("route"), "path", NO_ROUTE)
-            method = scope["method"] if route != NO_ROUTE else NO_ROUTE
+            method = scope["method"] if scope["method"] in METHODS else OTHER
             labels = (method, route, str(status), self._monitor.bundle)
             self._monitor.requests.labels(*labels).observe(time.perf_counter() - start)
 

@@ -74,9 +74,10 @@ class TrainingMap:
         for name in sorted(names, key=lambda name: -int((label == name).sum())):
             x, y = self._trained[label == name].T
             axes.scatter(x, y, s=5, color=colours[name], alpha=0.35, linewidth=0, rasterized=True)
-        for spot, called in zip(place, classes, strict=True):
-            colour = colours.get(called or "", GREY)
-            axes.plot(*spot, "D", color=colour, markeredgecolor=INK, markersize=6)
+        own = [colours.get(called or "", GREY) for called in classes]
+        axes.scatter(
+            place[:, 0], place[:, 1], s=36, marker="D", color=own, edgecolor=INK, linewidth=1
+        )
         axes.set(xticks=[], yticks=[], xlabel="first component", ylabel="second component")
         handles = [Line2D([], [], ls="", marker="o", color=colours[name]) for name in names]
         handles.append(Line2D([], [], ls="", marker="D", color=GREY, markeredgecolor=INK))

@@ -49,7 +49,7 @@ class VectorIn(_Body):
     """A protein by its vector, made by the models' embedder."""
 
     id: Id
-    vector: Annotated[list[Number], Field(min_length=1, max_length=100_000)]
+    vector: Annotated[list[Number], Field(min_length=1, max_length=100_000, fail_fast=True)]
 
 
 class SequencesIn(_Body):
@@ -101,7 +101,7 @@ async def version(request: Request) -> VersionOut:
     )
 
 
-@router.post("/v1/predict", responses=problem_responses(400, 401, 408, 413, 422, 429))
+@router.post("/v1/predict", responses=problem_responses(400, 401, 408, 413, 422, 429, 501))
 async def predict(request: Request, body: SequencesIn | VectorsIn) -> PredictOut:
     """Score up to a hundred proteins; more are a job."""
     state = state_of(request)

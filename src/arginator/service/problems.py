@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sqlite3
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,10 +13,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from arginator.errors import ArginatorError, DataError, ParamsError
 
 MEDIA_TYPE = "application/problem+json"
+JOBS = "/v1/jobs/"
 INFERENCE = "/v2"  # routes whose errors have the shape that their protocol says
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LONGEST = 500  # characters of a detail
@@ -72,6 +75,8 @@ def add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(ArginatorError, _answer_own)
     app.add_exception_handler(OSError, _answer_system)
+    app.add_exception_handler(sqlite3.OperationalError, _answer_busy)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
     app.add_exception_handler(Exception, _answer_bug)
 
 
@@ -100,19 +105,37 @@ async def _answer_invalid(request: Request, error: Exception) -> Response:
 
 
 async def _answer_own(request: Request, error: Exception) -> Response:
-    """Answer what the library says about an input, or about the service's own models."""
-    status = 422 if isinstance(error, DataError | ParamsError) else 500
+    """Answer what the library says about an input, or about what the service lacks."""
+    status = 422 if isinstance(error, DataError | ParamsError) else 501
     return answer_problem(status, str(error), request.url.path)
 
 
 async def _answer_system(request: Request, error: Exception) -> Response:
     """Answer that the disk is full; any other fault of the system is the service's own."""
     assert isinstance(error, OSError)
+    if isinstance(error, FileNotFoundError) and request.url.path.startswith(JOBS):
+        return answer_problem(410, "the job and its files are gone", request.url.path)
     if error.errno not in FULL:
         raise error
     return answer_problem(507, "the disk of the service is full; come again", request.url.path)
 
 
+async def _answer_busy(request: Request, _error: Exception) -> Response:
+    """Answer that the table of jobs cannot be had now."""
+    later = {"retry-after": "10"}
+    return answer_problem(503, "the service is too busy; come again", request.url.path, later)
+
+
+async def _answer_nobody(request: Request, _error: Exception) -> Response:
+    """Answer a client that is gone."""
+    return answer_problem(400, "the request ended before its end", request.url.path)
+
+
 async def _answer_bug(request: Request, _error: Exception) -> Response:
-    """Answer for a bug without showing it; the log has it."""
-    return answer_problem(500, "the service failed; its log says why", request.url.path)
+    """Answer for a bug without showing it; the log has it.
+
+    Middleware never sees this answer, so that it gets its headers here.
+    """
+    headers = request.app.state.headers
+    problem = "the service failed; its log says why"
+    return answer_problem(500, problem, request.url.path, headers)

@@ -25,7 +25,7 @@ class Settings:
         keep_hours: How long an ended job is kept.
         job_seconds: How long one may take.
         job_memory_bytes: Address space of a worker.
-        body_seconds: How long a client may keep silent in the midst of a request.
+        client_seconds: How long a client may keep silent, before a request or in its midst.
         grace_seconds: How long requests may take to end when the service is stopped.
     """
 
@@ -41,5 +41,5 @@ class Settings:
     keep_hours: float = 24.0
     job_seconds: float = 3600.0
     job_memory_bytes: int = 4096 * MIB
-    body_seconds: float = 30.0
+    client_seconds: int = 30
     grace_seconds: int = 20

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
+from anyio import CapacityLimiter
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
-from arginator.errors import DataError
+from arginator.errors import DataError, ModelError
 from arginator.loaded_bundles import find_bundles, load_bundles
 from arginator.prediction import Predictor
 from arginator.prediction_inputs import InputReader, Query, check_lengths
@@ -20,7 +21,7 @@ from arginator.service.jobs import Jobs
 from arginator.service.settings import Settings
 
 AT_ONCE = 4  # proteins that are answered in the event loop itself, which is quicker than a thread
-SNAPSHOT = "models"
+SNAPSHOT = "serving"
 
 
 class State:
@@ -47,6 +48,7 @@ class State:
         self._reader = InputReader(
             self.predictor.embedder, self.predictor.width, FastaOptions(on_invalid="skip")
         )
+        self.conversions = CapacityLimiter(1)
         self.ready = False
 
     async def predict(self, query: Query, *, neighbours: bool) -> pa.RecordBatch:
@@ -73,7 +75,7 @@ class State:
 
     def _embed(self, sequences: Sequence[tuple[str, str]]) -> Query:
         """Write the sequences as FASTA and read them back."""
-        with tempfile.NamedTemporaryFile("w", suffix=".fasta", dir=self.settings.data) as file:
+        with tempfile.NamedTemporaryFile("w", suffix=".fasta") as file:
             file.writelines(f">{name}\n{residues}\n" for name, residues in sequences)
             file.flush()
             try:
@@ -92,6 +94,8 @@ def state_of(request: Request) -> State:
 
 def _snapshot(models: Path, folder: Path) -> Path:
     """Copy the bundles, in place of those of an earlier start."""
+    if folder.resolve() in (models.resolve(), *models.resolve().parents):
+        raise ModelError(models, "is the service's own copy", "name the models it was made from")
     found = find_bundles(models)
     shutil.rmtree(folder, ignore_errors=True)
     for place, bundle in enumerate(found):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sqlite3
 import sys
 import time
 from asyncio.subprocess import Process
@@ -18,6 +19,8 @@ LOOK_S, SWEEP_S = 0.5, 60.0
 SHORT_S = 5.0  # a worker that dies sooner is started again with a delay
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0
 STOP_S = 5.0
+UNWANTED_S = 10.0  # how long a worker may be at a job that was cancelled
+TROUBLE = (OSError, sqlite3.Error)  # a full disk, too many open files: it may pass
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +59,7 @@ class Supervisor:
         for process in self._processes:
             if process.returncode is None:
                 process.kill()
-        with suppress(OSError):  # on a full disk the next start does it
+        with suppress(*TROUBLE):  # the next start does it
             self._jobs.release()
 
     async def _keep(self) -> None:
@@ -64,7 +67,12 @@ class Supervisor:
         delay_s = FIRST_DELAY_S
         while True:
             born = time.monotonic()
-            process = await self._spawn()
+            try:
+                process = await self._spawn()
+            except OSError as error:
+                logger.warning("no worker can be started (%s); it is tried again", error)
+                await asyncio.sleep(LONGEST_DELAY_S)
+                continue
             self._processes.add(process)
             status = await process.wait()
             self._processes.discard(process)
@@ -78,8 +86,8 @@ class Supervisor:
         """Let the job of a dead worker wait again, as soon as the disk takes it."""
         while True:
             try:
-                self._jobs.release(worker, died=True)
-            except OSError:
+                await asyncio.to_thread(self._jobs.release, worker, died=True)
+            except TROUBLE:
                 await asyncio.sleep(LOOK_S)
             else:
                 return
@@ -97,17 +105,24 @@ class Supervisor:
         swept = 0.0
         while True:
             await asyncio.sleep(LOOK_S)
-            with suppress(OSError):  # on a full disk the next look does it
-                self._end_overdue()
+            with suppress(*TROUBLE):  # the next look does it
+                for worker in await asyncio.to_thread(self._end_overdue):
+                    for process in self._processes:
+                        if process.pid == worker:
+                            process.kill()
                 if time.monotonic() - swept > SWEEP_S:
                     swept = time.monotonic()
-                    self._jobs.forget(self._settings.keep_hours, self._settings.max_kept)
+                    settings = self._settings
+                    forget = self._jobs.forget
+                    await asyncio.to_thread(forget, settings.keep_hours, settings.max_kept)
 
-    def _end_overdue(self) -> None:
-        """End jobs that take too long, with the workers that are at them."""
-        limit_s = self._settings.job_seconds
-        for job_id, worker in self._jobs.overdue(limit_s):
-            self._jobs.end(job_id, "failed", f"took longer than {limit_s:,.0f} s")
-            for process in self._processes:
-                if process.pid == worker:
-                    process.kill()
+    def _end_overdue(self) -> list[int]:
+        """End jobs that take too long; return the workers that are still at them."""
+        limit_s, late = self._settings.job_seconds, []
+        for job_id, worker in self._jobs.overdue(limit_s, UNWANTED_S):
+            now = self._jobs.find(job_id)
+            problem = f"took longer than {limit_s:,.0f} s"
+            unwanted = now is None or now.state != "running"
+            if unwanted or self._jobs.end(job_id, worker, "failed", problem):
+                late.append(worker)
+        return late

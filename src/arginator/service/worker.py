@@ -10,20 +10,22 @@ import argparse
 import errno
 import os
 import resource
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from functools import cached_property
 from pathlib import Path
 
-from arginator.console import run
+from arginator.console import fix_threads, run
 from arginator.errors import ArginatorError
-from arginator.files import replacing
+from arginator.files import replacing, write_json
 from arginator.loaded_bundles import load_bundles
 from arginator.prediction import Predictor
 from arginator.prediction_inputs import InputReader, Query
 from arginator.prediction_outputs import ParquetWriter
 from arginator.query_sequences import FastaOptions
+from arginator.service.job_results import MADE_BY, describe_models
 from arginator.service.jobs import PLOT, RESULT, Job, Jobs
 from arginator.service.plots import TrainingMap
 from arginator.vector_files import vector_format
@@ -53,6 +55,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (args.memory_bytes, args.memory_bytes))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    fix_threads(1)
     Worker(Jobs(args.data), Predictor(load_bundles(args.models, threads=1))).work()
 
 
@@ -76,8 +79,10 @@ class Worker:
                     self._do_next(own)
                 except OSError:
                     self._wait_for_room(own)
-        finally:
+        except (SystemExit, KeyboardInterrupt):
+            # Told to stop. After any other end the service counts a death.
             self._jobs.release(own)
+            raise
 
     def _do_next(self, own: int) -> None:
         """Do a job if one waits.
@@ -88,8 +93,10 @@ class Worker:
         job = self._jobs.claim(own)
         if job is None:
             time.sleep(IDLE_S)
-        elif job.state == "running":
-            self.do(job)
+        elif job.state == "running" and not self._do(job, own):
+            now = self._jobs.find(job.id)
+            if now is None or now.state == "removed":  # while its files were being written
+                shutil.rmtree(self._jobs.files(job.id), ignore_errors=True)
 
     def _wait_for_room(self, own: int) -> None:
         """Let the job that this process has wait again, as soon as the disk takes it."""
@@ -99,26 +106,27 @@ class Worker:
                 self._jobs.release(own)
                 return
 
-    def do(self, job: Job) -> None:
-        """Score the proteins of a job and end it, whatever its input is like."""
+    def _do(self, job: Job, own: int) -> bool:
+        """Score the proteins of a job and end it; return whether it was wanted to the end."""
         path = self._jobs.input(job.id, job.name)
         try:
-            self._score(job, path)
+            self._score(job, path, own)
         except Cancelled:
-            return
+            return self._jobs.end(job.id, own, "cancelled")
         except ArginatorError as error:
             where = error.where.replace(str(path), job.name)
             problem = str(type(error)(where, error.problem, error.remedy))
-            self._jobs.end(job.id, "failed", problem)
+            return self._jobs.end(job.id, own, "failed", problem)
         except MemoryError:
-            self._jobs.end(job.id, "failed", f"{job.name}: needs more memory than a job may have")
+            problem = f"{job.name}: needs more memory than a job may have"
+            return self._jobs.end(job.id, own, "failed", problem)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-            self._jobs.end(job.id, "failed", FULL if full else f"{job.name}: {error.strerror}")
-        else:
-            self._jobs.end(job.id, "succeeded")
+            problem = FULL if full else f"{job.name}: {error.strerror}"
+            return self._jobs.end(job.id, own, "failed", problem)
+        return self._jobs.end(job.id, own, "succeeded")
 
-    def _score(self, job: Job, path: Path) -> None:
+    def _score(self, job: Job, path: Path, own: int) -> None:
         """Write the rows, then the plot; look between batches whether they are still wanted."""
         predictor = self._predictor
         reader = InputReader(predictor.embedder, predictor.width, FastaOptions(on_invalid="skip"))
@@ -133,9 +141,11 @@ class Worker:
                 writer.write(rows)
                 done += len(rows)
                 sample = sample or (query.embeddings, rows)
-                if not self._jobs.progress(job.id, done, total):
+                if not self._jobs.progress(job.id, own, done, total):
                     raise Cancelled
-        self._jobs.progress(job.id, done, done)
+        write_json(describe_models(predictor).model_dump(mode="json"), path.with_name(MADE_BY))
+        if not self._jobs.progress(job.id, own, done, done):
+            raise Cancelled
         if sample is not None:
             self._map.draw(*sample, done, path.with_name(PLOT))
 

@@ -167,3 +167,50 @@ def test_shards_embed_the_files_of_a_folder(tmp_path, make_sequences):
     assert run(*words, "2/2") == (0, "", "")
     for place in range(2):
         assert len(read(output / f"f{place}.fasta.h5")) == 4
+
+
+def test_a_file_without_a_single_vector_is_listed_and_the_next_is_embedded(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_fasta(tmp_path / "in/a.fasta", ["MK?"])
+    write_fasta(tmp_path / "in/b.fasta", ["MKT"])
+    words = (tmp_path / "in", "-o", tmp_path / "out", "--model", "kmer", "--shard", "1/1")
+    status, _, message = run(*words, "--on-invalid", "skip")
+    assert status == 1
+    assert "1 of 2 files failed" in message.splitlines()[-1]
+    assert "lacks 1 proteins" in message.splitlines()[-1]
+    assert "Traceback" not in message
+    assert list(read(tmp_path / "out/b.fasta.h5")) == ["p0"]
+    assert (tmp_path / "out/a.fasta.h5.failed.tsv").exists()
+    write_fasta(tmp_path / "in/a.fasta", ["MKV"])
+    assert run(*words) == (0, "", "")
+    assert not (tmp_path / "out/a.fasta.h5.failed.tsv").exists()
+
+
+def test_what_another_model_embedded_or_left_out_is_embedded_anew(tmp_path, folder):
+    (tmp_path / "in").mkdir()
+    write_fasta(tmp_path / "in/a.fasta", ["MKT", "MKTMKTMKT"])
+    words = (tmp_path / "in", "-o", tmp_path / "out", "--shard", "1/1", "--on-invalid", "skip")
+    output = tmp_path / "out/a.fasta.h5"
+    assert run(*words, "--model", "kmer", "--max-length", 5)[0] == 1
+    assert list(read(output)) == ["p0"]
+    assert run(*words, "--model", "kmer") == (0, "", "")
+    assert [vector.shape for vector in read(output).values()] == [(1024,)] * 2
+    written = output.stat().st_mtime_ns
+    assert run(*words, "--model", "kmer") == (0, "", "")
+    assert output.stat().st_mtime_ns == written
+    assert run(*words, "--model", folder) == (0, "", "")
+    assert [vector.shape for vector in read(output).values()] == [(16,)] * 2
+
+
+def test_vectors_of_others_are_not_replaced(tmp_path):
+    (tmp_path / "in").mkdir()
+    write_fasta(tmp_path / "in/a.fasta", ["MKT"])
+    mine = tmp_path / "in/a.fasta.h5"
+    with h5py.File(mine, "w") as file:
+        file["x"] = np.ones(4, np.float32)
+    words = (tmp_path / "in", "-o", tmp_path / "in", "--model", "kmer", "--shard", "1/1")
+    status, _, message = run(*words)
+    assert (status, "is no output of this command" in message) == (2, True)
+    assert list(read(mine)) == ["x"]
+    assert run(*words, "--force") == (0, "", "")
+    assert list(read(mine)) == ["p0"]

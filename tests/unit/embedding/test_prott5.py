@@ -87,7 +87,10 @@ def test_it_says_what_made_the_vectors(model, folder):
     assert model.width == 16
 
 
-def test_a_model_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(ModelError, match=r"cannot be loaded .* check its name") as error:
+def test_a_model_that_is_not_there_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match=r"cannot be loaded .* name a folder that holds") as error:
         ProtT5(str(tmp_path))
     assert str(error.value).startswith(f"{tmp_path}: cannot be loaded (")
+    with pytest.raises(ModelError, match=r"`hf download no-such/model`"):
+        ProtT5("no-such/model")

@@ -20,12 +20,14 @@ ROWS = [
     {"file": "in/q.fasta", "id": "gone", "call": None, "class": None},
     {"file": "in/r.h5", "id": "oxa", "call": "D", "class": "D"},
     {"file": "in/r.h5", "id": "alone", "call": "beta-lactamase", "class": "beta-lactamase"},
+    {"file": "in/r.h5", "id": "sub", "call": "B1", "class": "B1"},
 ]
+POSITIVE = ("A", "C", "D", "B1", "beta-lactamase, class unclear", "beta-lactamase")
 
 
 def write(path, rows):
     with path.open("wb") as file:
-        writer = HamronizedWriter(file, "amrfinder", "0123+4567")
+        writer = HamronizedWriter(file, "amrfinder", "0123+4567", POSITIVE)
         writer.write(pa.RecordBatch.from_pylist(rows))
         writer.close()
     return path
@@ -43,7 +45,9 @@ def test_only_positive_calls_have_a_row_with_the_term_of_their_class(tmp_path):
         ("x", "ARO:3000001"),
         ("oxa", "ARO:3000075"),
         ("alone", "ARO:3000001"),
+        ("sub", "ARO:3000001"),
     ]
+    assert rows[-1]["gene_name"] == "class B1 beta-lactamase"
     filled = {name: value for name, value in rows[0].items() if value}
     assert list(rows[0]) == list(FIELDS)
     assert filled == {
@@ -75,6 +79,7 @@ def test_the_package_itself_reads_and_merges_reports(tmp_path):
         "x": "ARO:3000001",
         "oxa": "ARO:3000075",
         "alone": "ARO:3000001",
+        "sub": "ARO:3000001",
         "a b c": "ARO:3000076",
     }
     assert set(FIELDS) == {field.name for field in fields(hAMRonizedResult)}

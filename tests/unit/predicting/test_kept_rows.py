@@ -64,15 +64,24 @@ def test_rows_of_a_stopped_run_are_taken_and_new_ones_added(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("lost", [1, 10, 100, 300])
-def test_a_batch_cut_short_is_scored_again(tmp_path, lost):
+def test_what_is_kept_is_known_before_it_is_taken(tmp_path):
+    output = tmp_path / "calls.tsv"
+    interrupt(output, batch("a", "b"), batch("c"), batch("d"))
+    with keep_rows(output, JOB, SCHEMA) as kept:
+        assert kept.covers(["a", "b", "c"])
+        assert [kept.take(ids) for ids in (["a", "b"], ["c"])] == [batch("a", "b"), batch("c")]
+        assert not kept.covers(["d", "e"])
+        assert [kept.take(["d"]), kept.take(["e"])] == [batch("d"), None]
+
+
+@pytest.mark.parametrize(("lost", "left"), [(1, ["a"]), (10, ["a"]), (100, ["a"])])
+def test_a_batch_cut_short_is_scored_again(tmp_path, lost, left):
     output = tmp_path / "calls.tsv"
     interrupt(output, batch("a"), batch("b"))
     path = tmp_path / "calls.tsv.partial"
     path.write_bytes(path.read_bytes()[:-lost])
     with keep_rows(output, JOB, SCHEMA) as kept:
-        assert kept.take(["a"]) in (batch("a"), None)
-        assert kept.take(["b"]) is None
+        assert [name for name in "ab" if kept.take([name]) is not None] == left
 
 
 def test_a_fault_of_the_input_keeps_nothing(tmp_path):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import h5py
@@ -113,6 +114,32 @@ def test_a_missing_bundle_is_no_fault_of_the_input(query, tmp_path):
         f"arginator: {tmp_path}: holds no bundle; run `dvc repro card` or name "
         "another folder, as in --bundle DIR\n",
     )
+
+
+def test_a_bundle_of_another_task_is_refused(query, models):
+    folder = models / "group" / "bundle"
+    status, _, message = run("predict", query, "--bundle", folder, "--task", "classes")
+    problem = "is a bundle of task 'group', not of 'classes'; name another with --bundle"
+    assert (status, message) == (1, f"arginator: {folder}: {problem}\n")
+    status, _, message = run("predict", query, "--bundle", models, "--task", "/x")
+    assert (status, "holds no bundle of task '/x'" in message) == (1, True)
+
+
+def test_rows_for_a_closed_output_are_refused(query, models):
+    command = f"{COMMAND[0]} predict {query} --bundle {models} >&-"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    problem = "standard output: is closed; name a file with --output"
+    assert (done.returncode, done.stderr) == (2, f"arginator: {problem}\n")
+
+
+def test_it_goes_on_when_the_shell_that_started_it_ends(query, models, tmp_path):
+    output = tmp_path / "calls.tsv"
+    command = f"{COMMAND[0]} predict {query} --bundle {models} -o {output} < /dev/null &"
+    subprocess.run(["bash", "-c", command], check=True)
+    end = time.monotonic() + 30
+    while not output.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_bundle_is_verified_and_described(models, tmp_path):

@@ -89,11 +89,11 @@ def test_probabilities_and_sets_are_those_of_the_calibrated_model(predictor, pro
 
 
 def test_two_models_call_together(both, proteins):
+    models = [bundle.model for bundle in both.bundles]
+    raw = [model.raw(proteins.matrix) for model in models]
     group, classes = (
-        form_opinion(
-            bundle.model.raw(proteins.matrix), bundle.model.calibration, bundle.model.conformal
-        )
-        for bundle in both.bundles
+        form_opinion(model.calibrate(own), model.sets(own), model.conformal)
+        for model, own in zip(models, raw, strict=True)
     )
     expected = combine_opinions(group, classes, ("A", "B"), "hit")
     table = both.predict(proteins)

@@ -35,6 +35,19 @@ def test_sequences_are_embedded_in_their_order(fasta, kmers):
     np.testing.assert_array_equal(matrix, kmers.embed(sequences))
 
 
+def test_sequences_whose_rows_are_known_are_not_embedded(fasta):
+    path, _ = fasta
+    asked = []
+
+    def known(ids):
+        asked.append(len(ids))
+        return ids[0] == "p1024"
+
+    queries = list(InputReader("kmer-2", 32).read(path, known))
+    assert asked == [1024, 1024, 952]
+    assert [bool(query.embeddings.matrix.any()) for query in queries] == [True, False, True]
+
+
 def test_gzip_and_standard_input_give_the_same(fasta, tmp_path, monkeypatch):
     path, _ = fasta
     ids, matrix = collect(path)

@@ -9,8 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from arginator.shard_runners import Outcome, through_processes
 
 COMMAND = str(Path(sys.executable).with_name("arginator"))
 
@@ -95,6 +99,81 @@ def test_a_faulty_file_does_not_stop_the_others(make_folder, models, tmp_path):
         "correct them and run the same again\n"
     )
     assert sorted(read(output)) == ["f0.fasta.parquet", "f2.fasta.parquet"]
+
+
+def test_an_output_of_other_options_or_a_damaged_one_is_made_anew(models, tmp_path, kmers):
+    (tmp_path / "in").mkdir()
+    np.save(tmp_path / "in/v.npy", kmers.embed(["MKTAYIAKQR", "GGGSSSAAA"]))
+    output, ids = tmp_path / "out", tmp_path / "ids.txt"
+    source, made = tmp_path / "in/v.npy", tmp_path / "out/v.npy.parquet"
+    for names in ("a\nb\n", "c\nd\n"):
+        ids.write_text(names)
+        assert run(source, models, output, "--workers", 1, "--ids", ids) == (0, "", "")
+        assert pq.read_table(made)["id"].to_pylist() == names.split()
+    made.write_bytes(made.read_bytes()[:-9])
+    assert run(source, models, output, "--workers", 1, "--ids", ids) == (0, "", "")
+    assert pq.read_table(made).num_rows == 2
+
+
+def test_the_manifest_waits_for_outputs_that_are_stale(make_folder, models, tmp_path):
+    folder, output = make_folder(2, 5), tmp_path / "out"
+    run(folder, models, output, "--workers", 1)
+    (output / "manifest.json").unlink()
+    again = ("--no-neighbours", "--shard")
+    assert "the last one writes it" in run(folder, models, output, *again, "1/2")[2]
+    assert not (output / "manifest.json").exists()
+    assert run(folder, models, output, *again, "2/2") == (0, "", "")
+    assert (output / "manifest.json").exists()
+
+
+def test_neither_inputs_nor_files_of_others_are_replaced(make_folder, models, tmp_path):
+    folder = make_folder(1, 5)
+    assert run(folder, models, tmp_path / "out", "--workers", 1)[0] == 0
+    calls = tmp_path / "out/f0.fasta.parquet"
+    mine = folder / "f0.fasta.parquet"
+    pq.write_table(pa.table({"id": ["a"]}), mine)
+    before = mine.read_bytes()
+    status, _, message = run(folder, models, folder, "--workers", 1)
+    assert (status, "is one of the inputs too" in message) == (2, True)
+    assert mine.read_bytes() == before
+    mine.replace(calls)
+    status, _, message = run(folder, models, tmp_path / "out", "--workers", 1)
+    assert (status, "is no output of this command" in message) == (2, True)
+    assert run(folder, models, tmp_path / "out", "--workers", 1, "--force")[0] == 0
+    assert pq.read_table(calls).num_rows == 5
+
+
+def deadly(source, output):
+    """Kill the process at one file, as a lack of memory does."""
+    if source.name == "deadly":
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Outcome(source, 1)
+
+
+def test_a_file_that_kills_its_process_costs_the_others_nothing(tmp_path):
+    names = ["a", "deadly", *map(str, range(20))]
+    work = [(tmp_path / name, tmp_path / f"{name}.out") for name in names]
+    found = {one.source.name: one for one in through_processes(2)(deadly, work)}
+    assert sorted(found) == sorted(names)
+    assert {name for name, one in found.items() if one.problem} == {"deadly"}
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_several_processes_stop_when_told(make_folder, models, tmp_path, number, status):
+    folder, output = make_folder(40, 1500), tmp_path / "out"
+    process = subprocess.Popen(
+        words(folder, models, output, "--workers", "2"), start_new_session=True
+    )
+    while not output.exists() or not any(output.glob("*.parquet")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    start = time.monotonic()
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    assert process.wait(timeout=20) == status
+    assert time.monotonic() - start < 5
+    assert len(read(output)) < 40
+    assert not list(output.glob(".*"))
 
 
 @pytest.mark.parametrize("shard", ["0/2", "3/2", "1", "a/b", "1/0"])

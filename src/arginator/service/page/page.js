@@ -120,7 +120,9 @@ function link(name, path) {
 
 async function save(path) {
   const answer = await call(path);
-  const named = /filename="?([^"]+)"?/.exec(answer.headers.get("content-disposition") || "");
+  const said = answer.headers.get("content-disposition") || "";
+  const encoded = /filename\*=utf-8''([^;]+)/.exec(said);
+  const named = encoded ? [null, decodeURIComponent(encoded[1])] : /filename="?([^"]+)"?/.exec(said);
   const url = URL.createObjectURL(await answer.blob());
   make("a", "", {href: url, download: named ? named[1] : "result"}).click();
   URL.revokeObjectURL(url);

@@ -3,7 +3,10 @@
 import gzip
 import io
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -13,6 +16,7 @@ import pytest
 from arginator.loaded_bundles import load_bundles
 from arginator.prediction import Predictor
 
+COMMAND = Path(sys.executable).with_name("arginator")
 PROBLEM = "application/problem+json"
 SECURITY = ("content-security-policy", "x-content-type-options", "referrer-policy")
 
@@ -178,19 +182,71 @@ def test_a_faulty_request_is_told_what_is_wrong(server, body, detail):
     expect_problem(server.client.post("/v1/predict", json=body), 422, detail)
 
 
+def test_a_shape_of_billions_of_empty_rows_is_refused(server):
+    tensor = {"name": "vectors", "shape": [2**31, 0], "datatype": "FP32", "data": []}
+    answer = server.client.post("/v2/models/group/infer", json={"inputs": [tensor]})
+    assert (answer.status_code, answer.json()["error"]) == (
+        422,
+        "vectors: have width 0, expected 32; made by 'kmer-2'",
+    )
+
+
+def test_json_has_a_limit_of_its_own(server):
+    body = b'{"vectors": [' + b" " * 33 * 2**20
+    expect_problem(server.client.post("/v1/predict", content=body), 413, "more than 32 MiB")
+
+
+def test_ids_that_are_no_text_fail_their_job(server):
+    content = io.BytesIO()
+    names = np.array([0xD800], np.uint32).view("<U1")
+    np.savez(content, matrix=np.eye(1, 32, dtype=np.float32), names=names)
+    job = server.follow(server.start(content.getvalue(), "v.npz"))
+    assert job["state"] == "failed"
+    assert "have an id with control characters" in job["problem"]
+
+
+def test_names_and_forms_in_odd_letters_are_no_fault_of_the_service(server, fasta):
+    job = server.follow(server.start(fasta(1), f"a.{98 * '漢'}"))
+    assert job["state"] == "succeeded"
+    headers = {"content-type": "multipart/form-data; boundary=x; charset=undefined"}
+    answer = server.client.post("/v1/jobs", content=b"--x--", headers=headers)
+    assert answer.status_code in (400, 422), answer.text
+
+
+def test_a_result_names_the_models_that_made_it(serve, models, tmp_path, write_task, fasta):
+    data = tmp_path / "jobs"
+    server = serve(data=data)
+    job, bundle = server.follow(server.start(fasta(2))), server.client.get("/version").json()
+    server.stop()
+    write_task(tmp_path / "other" / "group", "group", quantized=False)
+    again = serve(folder=tmp_path / "other", data=data)
+    assert again.client.get("/version").json()["bundle"] != bundle["bundle"]
+    answer = again.client.get(job["links"]["result"])
+    assert answer.headers["x-arginator-bundle"] == bundle["bundle"]
+
+
+def test_a_folder_of_other_things_is_not_taken_for_jobs(models, tmp_path):
+    (tmp_path / "mine").write_text("x")
+    words = [COMMAND, "serve", "--bundle", models, "--data", tmp_path, "--port", 1]
+    done = subprocess.run([*map(str, words)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "holds files, and no jobs of a service" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
 @pytest.mark.parametrize(
     ("content", "status"),
     [
         (b'{"vectors": [{"id": "a", "vector": [NaN]}]}', 422),
         (b"[" * 100_000, 400),
-        (b"\xff\xfe", 400),
+        (b"\xff\xfe", 422),
         (b"{", 422),
     ],
 )
 def test_hostile_json_is_a_problem_of_the_client(server, content, status):
     headers = {"content-type": "application/json"}
     answer = server.client.post("/v1/predict", content=content, headers=headers)
-    assert answer.status_code in (400, 422), (status, answer.text)
+    assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == PROBLEM
 
 
@@ -282,10 +338,12 @@ def test_a_token_is_asked_for(serve, fasta):
 def test_measures_are_by_route_and_name_the_bundle(server, models):
     server.client.get("/v1/jobs/secret-id")
     server.client.get("/nowhere/at/all")
+    server.client.request("MADEUP", "/version")
     text = server.client.get("/metrics").text
     assert 'route="/v1/jobs/{job_id}",status="404"' in text
     assert "secret-id" not in text
     assert "nowhere" not in text
+    assert "MADEUP" not in text
     assert f'bundle="{Predictor(load_bundles(models)).id}"' in text
     assert 'arginator_jobs{state="queued"}' in text
 
