@@ -111,7 +111,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--bundle", type=Path, default=Path("models"), help="bundle, or folder of <task>/bundle")
     add("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1)")
-    add("--port", type=int, default=8000, help="port to listen at (default: 8000)")
+    add("--port", type=_port, default=8000, help="port to listen at (default: 8000)")
     add("--data", type=Path, help="folder for jobs (default: a new one, for this run only)")
     add("--workers", type=_positive, default=1, help="processes for jobs (default: 1)")
     add("--max-body", type=_positive, default=256, help="MiB of a request (default: 256)")
@@ -141,6 +141,13 @@ def _positive(text: str) -> int:
     """Read a whole number from 1 on."""
     if not (text.isdecimal() and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    """Read the number of a port."""
+    if not (text.isdecimal() and int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to 65535")
     return int(text)
 
 

@@ -24,6 +24,7 @@ from arginator.query_sequences import FastaOptions, QuerySequence, read_sequence
 from arginator.shards import deal
 from arginator.vector_files import vector_format
 
+HDF5 = b"\x89HDF"
 SUFFIX, FAILED_SUFFIX = ".h5", ".failed.tsv"
 SOURCE = "sequences_sha256"  # attribute that says of which file the vectors are
 
@@ -76,11 +77,12 @@ def _is_fasta(path: Path) -> bool:
 
 
 def _is_foreign(path: Path) -> bool:
-    """Tell whether a file is a sound one that this command did not write."""
+    """Tell whether a file is none that this command wrote; one that is damaged may be."""
     try:
         return read_fact(path, SOURCE) is None
     except DataError:
-        return False
+        with path.open("rb") as file:
+            return file.read(len(HDF5)) != HDF5
 
 
 def _is_done(output: Path, facts: Mapping[str, str]) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from h5py import h5a
 
+from arginator.errors import DataError
 from arginator.readers.hdf5_vectors import DAMAGE
 from arginator.readers.vector_checks import naming_damage
 
@@ -43,21 +44,22 @@ def write_embedded(batches: Iterator[pa.RecordBatch], facts: Mapping[str, str], 
 def read_fact(path: Path, name: str = EMBEDDER) -> str | None:
     """Return a fact that an HDF5 file states about itself; None if it does not.
 
-    Text of variable length, which may stand anywhere in a file, is not looked at.
+    Text of variable length, which may stand anywhere in a file, is never read.
 
     Args:
         path: The file.
         name: Name of the attribute.
 
     Raises:
-        DataError: The file is damaged.
+        DataError: The file is damaged, or the fact is no text of fixed length.
     """
     with naming_damage(path, *DAMAGE), h5py.File(path, "r") as file:
         if not h5a.exists(file.id, name.encode()):
             return None
         attribute = h5a.open(file.id, name.encode())
         if attribute.shape != () or attribute.dtype.kind != "S":
-            return None
+            problem = f"says {name!r} in another way than as text of fixed length"
+            raise DataError(path, problem, f"store it anew as numpy.bytes_, or remove {name!r}")
         said = np.empty((), attribute.dtype)
         attribute.read(said)
         return bytes(said[()]).decode(errors="replace")

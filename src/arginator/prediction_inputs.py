@@ -33,21 +33,33 @@ MOSTLY_UNKNOWN = "doubtful: more than half of its residues are unknown"
 def list_inputs(paths: Sequence[Path]) -> list[Path]:
     """Return the files to read, in order: those named, and those in folders named, by name.
 
+    Hidden files of a folder and the folders in it do not count.
+
     Raises:
-        DataError: A path does not exist, a folder holds nothing to read, or there is no path.
+        DataError: A path does not exist or is named twice, a folder holds nothing to read, or there
+            is no path.
     """
     found: list[Path] = []
     for path in paths:
         if not path.is_dir():
             found.append(path)
             continue
-        inside = sorted(file for file in path.iterdir() if file.suffix.lower() in VECTORS + FASTA)
+        inside = sorted(
+            file
+            for file in path.iterdir()
+            if file.suffix.lower() in VECTORS + FASTA and not file.name.startswith(".")
+        )
         if not inside:
             raise DataError(path, "holds no file of vectors or sequences", "name the files")
         found += inside
     for path in found:
         if str(path) != STANDARD_INPUT and not path.exists():
             raise DataError(path, "no such file", "correct the path")
+    known = set()
+    for path in found:
+        if path.resolve() in known:
+            raise DataError(path, "is named twice", "name it once, or its rows would be doubled")
+        known.add(path.resolve())
     return found
 
 
@@ -114,6 +126,8 @@ class InputReader:
             ModelError: It holds sequences, and the embedder cannot be loaded.
         """
         if str(path) == STANDARD_INPUT:
+            if sys.stdin is None:
+                raise DataError("standard input", "is closed", "name a file")
             with tempfile.NamedTemporaryFile(prefix="arginator-", suffix=".fasta") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)
                 file.flush()

@@ -32,6 +32,7 @@ from arginator.shard_runners import Outcome, through_dask, through_processes
 
 KEY = b"arginator"
 SUFFIX, MANIFEST = ".parquet", "manifest.json"
+PARQUET, MANIFEST_BEGINS = b"PAR1", b'{\n  "files": ['
 
 logger = logging.getLogger(__name__)
 
@@ -141,17 +142,22 @@ def _name_outputs(files: Sequence[Path], args: argparse.Namespace) -> dict[Path,
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError("input", f"several files are called {twice!r}", "rename them")
     outputs = {path: args.output / f"{path.name}{SUFFIX}" for path in files}
+    if args.output.resolve() in {path.resolve().parent for path in files}:
+        raise DataError(args.output, "is a folder of inputs too", "name another")
     if not args.force:
-        refuse_to_replace(outputs.values(), files, _is_foreign)
+        refuse_to_replace([*outputs.values(), args.output / MANIFEST], files, _is_foreign)
     return outputs
 
 
 def _is_foreign(path: Path) -> bool:
-    """Tell whether a file is a sound one that no such run wrote."""
+    """Tell whether a file is none that such a run wrote; one that is damaged may be."""
+    if path.name == MANIFEST:
+        return not path.read_bytes().startswith(MANIFEST_BEGINS)
     try:
         return KEY not in (pq.read_metadata(path).metadata or {})
     except (OSError, pa.ArrowException):
-        return False
+        with path.open("rb") as file:
+            return file.read(len(PARQUET)) != PARQUET
 
 
 def _write(source: Path, output: Path, scorer: Scorer, facts: dict[str, Any]) -> int:

@@ -98,7 +98,7 @@ class Supervisor:
         words = [sys.executable, "-m", "arginator.service.worker"]
         words += ["--models", str(self._models), "--data", str(settings.data)]
         words += ["--memory-bytes", str(settings.job_memory_bytes), "--service", str(os.getpid())]
-        return await asyncio.create_subprocess_exec(*words)
+        return await asyncio.create_subprocess_exec(*words, start_new_session=True)
 
     async def _watch(self) -> None:
         """End jobs that take too long; forget those that ended long ago."""

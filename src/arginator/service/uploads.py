@@ -40,7 +40,7 @@ async def receive(request: Request, path: Path) -> str | None:
                 return file.filename
         except UnicodeError:
             raise HTTPException(400, "the form is in no known encoding") from None
-    if kind in ("application/json", "application/x-www-form-urlencoded"):
+    if kind == "application/json":
         raise HTTPException(415, f"{kind}: send the file itself, or a form with a file")
     with path.open("wb") as out:
         async for chunk in request.stream():

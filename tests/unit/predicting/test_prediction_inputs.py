@@ -35,6 +35,14 @@ def test_sequences_are_embedded_in_their_order(fasta, kmers):
     np.testing.assert_array_equal(matrix, kmers.embed(sequences))
 
 
+def test_hidden_files_of_a_folder_do_not_count_and_none_is_read_twice(tmp_path):
+    for name in ("a.fasta", "._a.fasta"):
+        (tmp_path / name).write_text(">a\nMK\n")
+    assert list_inputs([tmp_path]) == [tmp_path / "a.fasta"]
+    with pytest.raises(DataError, match="is named twice"):
+        list_inputs([tmp_path, tmp_path / "a.fasta"])
+
+
 def test_sequences_whose_rows_are_known_are_not_embedded(fasta):
     path, _ = fasta
     asked = []
@@ -132,13 +140,22 @@ def test_a_matrix_in_npy_is_read_with_its_ids(tmp_path, unit):
     np.testing.assert_array_equal(query.embeddings.matrix, matrix)
 
 
-@pytest.mark.parametrize("value", [np.bytes_(b"kmer-2"), "prott5", 3, np.array([b"prott5"])])
-def test_an_attribute_that_names_no_other_embedder_is_no_fault(tmp_path, value, unit):
-    path = tmp_path / "v.h5"
+def write_with_embedder(path, value, unit):
     with h5py.File(path, "w") as file:
-        file.attrs["embedder"] = value  # text of variable length is not looked at
+        file.attrs["embedder"] = value
         file["a"] = unit(np.ones(32))
-    assert collect(path)[0] == ["a"]
+
+
+def test_vectors_may_name_the_embedder(tmp_path, unit):
+    write_with_embedder(tmp_path / "v.h5", np.bytes_(b"kmer-2"), unit)
+    assert collect(tmp_path / "v.h5")[0] == ["a"]
+
+
+@pytest.mark.parametrize("value", ["kmer-2", 3, np.array([b"kmer-2"])])
+def test_an_embedder_that_cannot_be_read_is_refused(tmp_path, value, unit):
+    write_with_embedder(tmp_path / "v.h5", value, unit)
+    with pytest.raises(DataError, match="says 'embedder' in another way"):
+        collect(tmp_path / "v.h5")
 
 
 def test_every_sequence_is_there_even_if_it_is_left_out(tmp_path):

@@ -134,13 +134,17 @@ def test_neither_inputs_nor_files_of_others_are_replaced(make_folder, models, tm
     pq.write_table(pa.table({"id": ["a"]}), mine)
     before = mine.read_bytes()
     status, _, message = run(folder, models, folder, "--workers", 1)
-    assert (status, "is one of the inputs too" in message) == (2, True)
+    assert (status, "is a folder of inputs too" in message) == (2, True)
     assert mine.read_bytes() == before
     mine.replace(calls)
     status, _, message = run(folder, models, tmp_path / "out", "--workers", 1)
     assert (status, "is no output of this command" in message) == (2, True)
+    calls.write_text("mine")
+    assert run(folder, models, tmp_path / "out", "--workers", 1)[0] == 2
     assert run(folder, models, tmp_path / "out", "--workers", 1, "--force")[0] == 0
     assert pq.read_table(calls).num_rows == 5
+    (tmp_path / "out/manifest.json").write_text('{"mine": 1}')
+    assert run(folder, models, tmp_path / "out", "--workers", 1)[0] == 2
 
 
 def deadly(source, output):
